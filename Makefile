@@ -1,0 +1,40 @@
+# Every target sets itself up: the first one run on a fresh machine makes .venv and installs the package there.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+DEMO := runs/demo
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test bench clean
+
+help:
+	@echo "make demo    solve one experiment of the paper and draw it, in $(DEMO)"
+	@echo "make test    check style and run all tests"
+	@echo "make bench   time the package"
+	@echo "make clean   remove .venv and caches (saved runs stay)"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; say which one with: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once; takes a few minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/learning-effort run gain-mnist --out $(DEMO)
+	@echo "The figure and the saved run are in $(DEMO):" && ls $(DEMO)
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+"""Who learns: networks, step by step, with ports where effort can act."""
+
+from .base import GradientLearner, Learner
+from .linear import LinearNetwork
+
+__all__ = ["GradientLearner", "Learner", "LinearNetwork"]

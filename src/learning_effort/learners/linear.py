@@ -1,0 +1,167 @@
+"""Linear networks of any depth, learning on average over data (mathematics.md §3).
+
+The field is −∇J with J = Σ_o a_o ℓ_o(W̃) + (λ/2)Σ‖Wˡ‖², W̃ = W̃ᴸ … W̃¹. With suffix products Bˡ = W̃ᴸ … W̃ˡ⁺¹ and
+prefix products Aˡ = W̃ˡ … W̃¹, fˡ = (BˡᵀE Aˡ⁻¹ᵀ) ∘ (1 + gˡ) − λWˡ, E = D(Σxyᵀ − W̃Σx).
+
+The pull-back is written out. For a costate P of the next weights, ⟨P, f⟩ = ⟨Q, E⟩ + decay, where Q is the derivative
+of the product W̃ in the direction P ∘ (1 + g): one forward tangent recursion, then one backward one, at the cost of
+about two forward passes and with no large intermediate.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..tasks.base import Moments
+from .base import Signals
+from .moments import MomentLearner, Weights, effective_weights, through_gains
+
+
+class LinearNetwork(MomentLearner):
+    """A linear network of any depth, trained by gradient descent on the average loss (mathematics.md §2, §3).
+
+    **Arguments:**
+
+    - `task`: what it learns; `evaluation`: the task performance is judged on (None: the task).
+    - `hidden`: the sizes of the hidden layers; `()` is a single layer.
+    - `learning_rate`: Δt > 0, also the length of a step in units of time.
+    - `weight_decay` λ ≥ 0; `noise` σ_ξ ≥ 0 of the output; `time_constant` τ > 0.
+    - `init_scale`, `seed`: initial weights are normal with this standard deviation.
+    - `weights`: initial weights instead, a list with layer 1 first: (H, I), …, (O, H).
+
+    **Ports:** gain, rate, attention, initial_weights, and proportions where the task has them.
+    """
+
+    def moment_field(self, weights, moments, signals):
+        effective = effective_weights(weights, signals)
+        prefixes = _prefixes(effective)
+        error = _attended(_residual(prefixes[-1], moments), signals)
+        return self._field(weights, effective, prefixes, error, signals)
+
+    def moment_loss(self, weights, moments, signals):
+        product = _prefixes(effective_weights(weights, signals))[-1]
+        return _task_loss(product, _residual(product, moments), moments) + self.penalty(weights)
+
+    def advance(self, state, k, signals):
+        learned, judged = self.learned_moments(k, signals), self.judged_moments(k)
+        shared = self.evaluation is None and "proportions" not in signals
+        next_state, loss = self.over_set(partial(self._advance, shared), 3)(state, learned, judged, signals)
+        return next_state, loss.mean()
+
+    def pullback(self, state, k, signals, state_cotangent, loss_cotangent):
+        proportions = signals.get("proportions")
+        if proportions is None:
+            learned = self.learned_moments(k, signals)
+        else:
+            learned, to_proportions = jax.vjp(lambda p: self.task.moments(k, p), proportions)
+        judged = self.judged_moments(k)
+        shared = self.evaluation is None and proportions is None
+        if not self.task.is_set:
+            result = self._pullback(shared, state, learned, judged, state_cotangent, signals, loss_cotangent)
+        else:
+            mapped = self.over_set(partial(self._pullback, shared), 4)
+            result = mapped(state, learned, judged, state_cotangent, signals, loss_cotangent / len(self.task.tasks))
+        state_cotangent, signal_cotangents, moments_cotangent = result
+        if self.task.is_set:
+            signal_cotangents = jax.tree.map(lambda s: s.sum(0), signal_cotangents)
+        if proportions is not None:
+            (signal_cotangents["proportions"],) = to_proportions(moments_cotangent)
+        return state_cotangent, signal_cotangents
+
+    def _field(self, weights, effective, prefixes, error, signals):
+        field, back = [], error
+        for layer in reversed(range(len(weights))):
+            field.append(back if layer == 0 else back @ prefixes[layer - 1].T)
+            if layer:
+                back = effective[layer].T @ back
+        return [f - self.weight_decay * w for f, w in zip(through_gains(field[::-1], signals), weights, strict=True)]
+
+    def _advance(self, shared: bool, weights, learned: Moments, judged: Moments, signals: Signals):
+        effective = effective_weights(weights, signals)
+        prefixes = _prefixes(effective)
+        product = prefixes[-1]
+        residual = _residual(product, learned)
+        field = self._field(weights, effective, prefixes, _attended(residual, signals), signals)
+        rate = self._rate(signals)
+        loss = _task_loss(product, residual if shared else _residual(product, judged), judged) + self.penalty(weights)
+        return [w + rate * f for w, f in zip(weights, field, strict=True)], loss
+
+    def _pullback(self, shared: bool, weights, learned, judged, costate, signals, loss_cotangent):
+        """Cotangents of weights, signals and learned moments; one network on one task."""
+        depth = len(weights)
+        rate = self._rate(signals)
+        effective = effective_weights(weights, signals)
+        prefixes = _prefixes(effective)
+        product = prefixes[-1]
+        residual = _residual(product, learned)
+        error = _attended(residual, signals)
+        judged_residual = residual if shared else _residual(product, judged)
+
+        direction = through_gains([rate * p for p in costate], signals)
+        tangents = [direction[0]]  # of the prefix products, in the direction of the costate
+        for layer in range(1, depth):
+            tangents.append(effective[layer] @ tangents[-1] + direction[layer] @ prefixes[layer - 1])
+        attended = _attended(tangents[-1], signals)
+        # Cotangents of the last prefix's tangent and of the last prefix itself, then down the layers.
+        back = error
+        down = -attended @ learned.input_moment - loss_cotangent * judged_residual
+        to_effective, field = [], []
+        for layer in reversed(range(depth)):
+            if layer == 0:
+                field.append(back)
+                to_effective.append(down)
+            else:
+                field.append(back @ prefixes[layer - 1].T)
+                to_effective.append(down @ prefixes[layer - 1].T + back @ tangents[layer - 1].T)
+                down = effective[layer].T @ down + direction[layer].T @ back
+                back = effective[layer].T @ back
+        field, to_effective = field[::-1], to_effective[::-1]
+
+        decay = self.weight_decay
+        to_weights = [
+            p * (1.0 - rate * decay) + e + loss_cotangent * decay * w
+            for p, e, w in zip(costate, through_gains(to_effective, signals), weights, strict=True)
+        ]
+        to_signals = {}
+        if "gain" in signals:
+            to_signals["gain"] = type(signals["gain"])(
+                None if g is None else e * w + rate * p * f
+                for g, e, w, p, f in zip(signals["gain"], to_effective, weights, costate, field, strict=True)
+            )
+        if "rate" in signals:
+            followed = through_gains(field, signals)
+            to_signals["rate"] = (self.step_size / self.time_scale) * sum(
+                jnp.sum(p * (f - decay * w)) for p, f, w in zip(costate, followed, weights, strict=True)
+            )
+        if "attention" in signals:
+            to_signals["attention"] = jnp.sum(tangents[-1] * residual, axis=1)
+        to_moments = None
+        if "proportions" in signals:
+            zeros = jax.tree.map(jnp.zeros_like, learned)
+            to_moments = zeros._replace(input_moment=-product.T @ attended, cross_moment=attended.T)
+        return to_weights, to_signals, to_moments
+
+
+def _prefixes(effective: Weights) -> Weights:
+    prefixes = [effective[0]]
+    for w in effective[1:]:
+        prefixes.append(w @ prefixes[-1])
+    return prefixes
+
+
+def _residual(product: Float[Array, "O I"], moments: Moments) -> Float[Array, "O I"]:
+    """Σxyᵀ − W̃Σx = −∂ℓ/∂W̃."""
+    return moments.cross_moment.T - product @ moments.input_moment
+
+
+def _attended(array: Float[Array, "O I"], signals: Signals) -> Float[Array, "O I"]:
+    return array * signals["attention"][:, None] if "attention" in signals else array
+
+
+def _task_loss(product, residual, moments: Moments):
+    """ℓ(W̃) = ½Tr Σy − Tr(W̃Σxy) + ½Tr(W̃Σx W̃ᵀ), with the residual already at hand."""
+    return (jnp.trace(moments.output_moment) - jnp.sum(product * (moments.cross_moment.T + residual))) / 2

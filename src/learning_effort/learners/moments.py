@@ -1,0 +1,175 @@
+"""What the learners share whose dynamics follow from a task's moments: linear networks and tanh average dynamics."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..errors import LearningEffortError, array, count, number, require_float64
+from ..tasks.base import Moments, Task
+from .base import GradientLearner, Signals
+
+Weights = list[Float[Array, "rows columns"]]
+
+DEFAULT_HIDDEN = (30,)
+
+
+class MomentLearner(GradientLearner):
+    """A network of dense layers that learns by gradient descent averaged over data.
+
+    Subclasses give `moment_field` and `moment_loss`, for one network on one task. Over a task set both are mapped,
+    and the loss is the mean.
+    """
+
+    task: Task
+    evaluation: Task | None
+    initial_weights: Weights
+    learning_rate: Float[Array, ""]
+    weight_decay: Float[Array, ""]
+    noise: Float[Array, ""]
+    time_constant: Float[Array, ""]
+
+    def __init__(
+        self,
+        task: Task,
+        hidden: tuple[int, ...] = DEFAULT_HIDDEN,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        noise=0.0,
+        time_constant=1.0,
+        init_scale=1e-2,
+        seed: int = 0,
+        weights: Weights | None = None,
+        evaluation: Task | None = None,
+    ):
+        name = type(self).__name__
+        require_float64(name)
+        check_tasks(task, evaluation, name)
+        self.task = task
+        self.evaluation = evaluation
+        self.learning_rate = number(learning_rate, "learning_rate", name, 0.0, open_low=True)
+        self.weight_decay = number(weight_decay, "weight_decay", name, 0.0)
+        self.noise = number(noise, "noise", name, 0.0)
+        self.time_constant = number(time_constant, "time_constant", name, 0.0, open_low=True)
+        if isinstance(hidden, int):
+            hidden = (hidden,)
+        if not isinstance(hidden, (tuple, list)):
+            raise LearningEffortError(f"The 'hidden' of {name} must be a tuple of layer sizes. Got {hidden!r} instead.")
+        hidden = tuple(count(h, "hidden", name) for h in hidden) if hidden is not DEFAULT_HIDDEN else None
+        if weights is not None:
+            self.initial_weights = _check_weights(weights, hidden, task, name)
+            return
+        sizes = (task.input_size, *(DEFAULT_HIDDEN if hidden is None else hidden), task.output_size)
+        scale = number(init_scale, "init_scale", name, 0.0)
+        keys = jax.random.split(jax.random.key(count(seed, "seed", name, 0)), len(sizes) - 1)
+        self.initial_weights = [
+            scale * jax.random.normal(key, (rows, columns))
+            for key, rows, columns in zip(keys, sizes[1:], sizes[:-1], strict=True)
+        ]
+
+    @property
+    def step_size(self):
+        return self.learning_rate
+
+    @property
+    def time_scale(self):
+        return self.time_constant
+
+    @property
+    def port_shapes(self):
+        shapes = [tuple(w.shape[-2:]) for w in self.initial_weights]
+        ports = {"gain": shapes, "rate": (), "attention": (self.task.output_size,), "initial_weights": shapes}
+        if self.task.parts:
+            ports["proportions"] = (self.task.parts,)
+        return ports
+
+    def prepared(self):
+        evaluation = None if self.evaluation is None else self.evaluation.prepared()
+        return eqx.tree_at(
+            lambda learner: (learner.task, learner.evaluation),
+            self,
+            (self.task.prepared(), evaluation),
+            is_leaf=lambda leaf: leaf is None,
+        )
+
+    def init(self, static: Signals) -> Weights:
+        weights = list(static.get("initial_weights", self.initial_weights))
+        if self.task.is_set:
+            return [jnp.broadcast_to(w, (len(self.task.tasks), *w.shape)) for w in weights]
+        return weights
+
+    def field(self, state: Weights, k: Int[Array, ""], signals: Signals) -> Weights:
+        moments = self.learned_moments(k, signals)
+        return self.over_set(self.moment_field, 2)(state, moments, signals)
+
+    def loss(self, state: Weights, k: Int[Array, ""], signals: Signals) -> Float[Array, ""]:
+        return self.over_set(self.moment_loss, 2)(state, self.judged_moments(k), signals).mean()
+
+    def learned_moments(self, k, signals: Signals) -> Moments:
+        """The moments the learner descends at step k."""
+        return self.task.moments(k, signals.get("proportions"))
+
+    def judged_moments(self, k) -> Moments:
+        """The moments performance is judged on at step k: those of the evaluation task at its own proportions."""
+        return (self.task if self.evaluation is None else self.evaluation).moments(k)
+
+    def over_set(self, function, mapped: int):
+        """`function`, mapped over the leading axis of its first `mapped` arguments if the task is a set."""
+        if not self.task.is_set:
+            return function
+        return lambda *args: jax.vmap(function, in_axes=[0] * mapped + [None] * (len(args) - mapped))(*args)
+
+    def penalty(self, weights: Weights) -> Float[Array, ""]:
+        """What loss carries besides the task's: decay (λ/2)Σ‖W‖² and output noise ½Oσ²."""
+        decay = self.weight_decay / 2 * sum(jnp.sum(w**2) for w in weights)
+        return decay + self.task.output_size / 2 * self.noise**2
+
+    def moment_field(self, weights: Weights, moments: Moments, signals: Signals) -> Weights:
+        raise NotImplementedError
+
+    def moment_loss(self, weights: Weights, moments: Moments, signals: Signals) -> Float[Array, ""]:
+        raise NotImplementedError
+
+
+def effective_weights(weights: Weights, signals: Signals) -> Weights:
+    """W̃ˡ = Wˡ ∘ (1 + gˡ): the weights the forward pass uses."""
+    gains = signals.get("gain", [None] * len(weights))
+    return [w if g is None else w * (1.0 + g) for w, g in zip(weights, gains, strict=True)]
+
+
+def through_gains(arrays: Weights, signals: Signals) -> Weights:
+    """Each layer's array times its 1 + gˡ: the chain rule through `effective_weights`."""
+    return effective_weights(arrays, signals)
+
+
+def check_tasks(task: Task, evaluation: Task | None, name: str) -> None:
+    """**Raises:** `LearningEffortError` if these are not tasks, or do not go together."""
+    if not isinstance(task, Task):
+        raise LearningEffortError(f"The 'task' of {name} must be a task, such as le.tasks.Arrays(x, y). Got {task!r}.")
+    if evaluation is None:
+        return
+    if not isinstance(evaluation, Task):
+        raise LearningEffortError(f"The 'evaluation' of {name} must be a task or None. Got {evaluation!r} instead.")
+    sizes = [(t.input_size, t.output_size, len(t.tasks) if t.is_set else None) for t in (task, evaluation)]
+    if sizes[0] != sizes[1]:
+        raise LearningEffortError(
+            f"The 'evaluation' of {name} must have the sizes of its task. Got (inputs, outputs, tasks in the set) "
+            f"{sizes[1]} for a task of {sizes[0]}."
+        )
+
+
+def _check_weights(weights, hidden, task, name) -> Weights:
+    if not isinstance(weights, (list, tuple)) or not weights:
+        raise LearningEffortError(f"The 'weights' of {name} must be a list of matrices, layer 1 first.")
+    weights = [array(w, f"weights[{i}]", name) for i, w in enumerate(weights)]
+    shapes = [w.shape[-2:] for w in weights]
+    sizes = [task.input_size, *(hidden if hidden is not None else [s[0] for s in shapes[:-1]]), task.output_size]
+    wanted = list(zip(sizes[1:], sizes[:-1], strict=True))
+    if shapes != wanted:
+        raise LearningEffortError(
+            f"The 'weights' of {name} must have shapes {wanted}, layer 1 first (hidden={tuple(sizes[1:-1])}). "
+            f"Got {shapes} instead."
+        )
+    return weights

@@ -1,0 +1,313 @@
+"""Quasi-Newton ascent in a box, in the metric of mathematics.md §4.
+
+Limited-memory BFGS in coordinates z = √D g, where the cost's own curvature is one: what is left to learn is the
+performance's curvature, a smooth operator that a few pairs describe. Bounds by two-metric projection (Bertsekas
+1982): components held at a bound by the gradient are left out of the direction and of the pairs' inner products,
+and the search follows the projected path.
+
+Each compiled trip is one evaluation of value and gradient and what follows from it, so that problems mapped together
+each go their own way and stop on their own. (The trips are counted outside: inside a compiled loop XLA's CPU code for
+the same gradient is several times slower.) Weakness: local; on plateaus the residual is small far from any optimum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int
+
+from ..errors import count, number
+from ..problem import Effort, Problem
+from .trace import Outcome, Progress, spread_seconds
+
+RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
+ARMIJO = 1e-4
+SHORTEST = 1e-10
+
+
+class State(NamedTuple):
+    """The run at one evaluation; n numbers of effort, m pairs. f = −V, and gradients are of f in z."""
+
+    z: Float[Array, " n"]
+    f: Float[Array, ""]
+    gradient: Float[Array, " n"]
+    direction: Float[Array, " n"]
+    length: Float[Array, ""]
+    steps: Float[Array, "m n"]
+    changes: Float[Array, "m n"]
+    pairs: Int[Array, ""]
+    fresh: Bool[Array, ""]  # the direction is the plain gradient's: nothing is left to reset
+    status: Int[Array, ""]
+    evaluations: Int[Array, ""]
+    iterations: Int[Array, ""]
+    value_trace: Float[Array, " limit"]
+    residual_trace: Float[Array, " limit"]
+    evaluation_trace: Int[Array, " limit"]
+
+
+@dataclasses.dataclass(frozen=True)
+class QuasiNewton:
+    """Limited-memory quasi-Newton ascent in a box; the recommended solver.
+
+    **Arguments:** `tolerance` of the scaled residual, in units of effort; `max_gradients`; `memory`, the number of
+    pairs kept.
+    """
+
+    tolerance: float = 1e-6
+    max_gradients: int = 500
+    memory: int = 12
+
+    def __post_init__(self):
+        number(self.tolerance, "tolerance", "QuasiNewton", 0.0, open_low=True)
+        count(self.max_gradients, "max_gradients", "QuasiNewton")
+        count(self.memory, "memory", "QuasiNewton")
+
+    @property
+    def name(self) -> str:
+        return "quasi-Newton in a box"
+
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D."""
+        single = jax.tree.map(lambda leaf: leaf[None], (problem, effort, scale), is_leaf=eqx.is_array)
+        return self.run_many(*single, progress, batch=1)[0]
+
+    def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int) -> list[Outcome]:
+        """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
+        start, advance = _compiled(self.memory, self.max_gradients, batch == 1)
+        unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
+        started = time.perf_counter()
+        state = start(problems, efforts, scales, self.tolerance)
+        marks = [(0, 0.0)]
+        interrupted = False
+        try:
+            while True:
+                done = int(state.iterations.max())
+                marks.append((done, time.perf_counter() - started))
+                i = jnp.maximum(state.iterations[0] - 1, 0)
+                progress(done, float(-state.f.sum()), float(state.residual_trace[0, i]))
+                evaluations = int(state.evaluations.max())
+                if not (np.asarray(state.status) == RUNNING).any() or evaluations >= self.max_gradients:
+                    break
+                state = advance(problems, scales, state, self.tolerance)
+        except KeyboardInterrupt:
+            interrupted = True
+        seconds = time.perf_counter() - started
+        marks.append((int(state.iterations.max()), seconds))
+        return [self._outcome(state, scales, unravel, i, marks, interrupted) for i in range(batch)]
+
+    def _outcome(self, state: State, scales, unravel, i: int, marks, interrupted: bool) -> Outcome:
+        n = int(state.iterations[i])
+        root = jnp.sqrt(ravel_pytree(jax.tree.map(lambda leaf: leaf[i], scales))[0])
+        values = np.asarray(state.value_trace[i, :n])
+        residuals = np.asarray(state.residual_trace[i, :n])
+        status, evaluations = int(state.status[i]), int(state.evaluations[i])
+        reason = {
+            CONVERGED: f"Converged: the scaled residual is {residuals[-1]:.1e}, within the tolerance {self.tolerance:g}.",
+            STUCK: f"No step along the gradient raises the value any more, at a scaled residual of {residuals[-1]:.1e}: "
+            "the limit of rounding, or a value that is not smooth there.",
+            NOT_FINITE: "The value at the start is not finite.",
+            RUNNING: f"Not converged: {evaluations} gradients were used, the most allowed (max_gradients), and the "
+            f"scaled residual is {residuals[-1]:.1e}. Allow more, or start from this effort.",
+        }[status]
+        if interrupted and status == RUNNING:
+            reason = f"Interrupted after {evaluations} gradients; the best effort so far is kept."
+        return Outcome(
+            unravel(state.z[i] / root),
+            values,
+            residuals,
+            np.asarray(state.evaluation_trace[i, :n]),
+            spread_seconds(marks, n),
+            reason,
+            status == CONVERGED,
+        )
+
+
+_cache: dict = {}
+
+
+def _compiled(memory: int, limit: int, alone: bool):
+    """The compiled start and loop; one problem is run without the mapping, so that branches stay branches."""
+    key = (memory, limit, alone)
+    if key not in _cache:
+
+        def start(problem, effort, scale, tolerance):
+            return _start(problem, effort, scale, tolerance, memory, limit)
+
+        def advance(problem, scale, state, tolerance):
+            after = _trip(problem, scale, state, tolerance)
+            running = state.status == RUNNING
+            return jax.tree.map(lambda new, old: jnp.where(running, new, old), after, state) if not alone else after
+
+        _cache[key] = (
+            eqx.filter_jit(_lifted(start, 3) if alone else _mapped(start, 3)),
+            eqx.filter_jit(_lifted(advance, 3) if alone else _mapped(advance, 3)),
+        )
+    return _cache[key]
+
+
+def _mapped(function, count):
+    def mapped(*args):
+        axes = [0] * count + [None] * (len(args) - count)
+        return jax.vmap(function, in_axes=axes)(*args)
+
+    return mapped
+
+
+def _lifted(function, count):
+    """`function` on the first of a batch of one."""
+
+    def lifted(*args):
+        first = jax.tree.map(lambda leaf: leaf[0], args[:count])
+        return jax.tree.map(lambda leaf: leaf[None], function(*first, *args[count:]))
+
+    return lifted
+
+
+def _geometry(problem, scale):
+    """√D, and the box in z."""
+    root = jnp.sqrt(ravel_pytree(scale)[0])
+    low, high = (ravel_pytree(b)[0] for b in problem.bounds())
+    return root, low * root, high * root
+
+
+def _evaluate(problem, z, root, unravel):
+    value, gradient = problem.value_and_gradient(unravel(z / root))
+    return -value, -ravel_pytree(gradient)[0] / root
+
+
+def _residual(z, gradient, root, low, high):
+    return jnp.max(jnp.abs(jnp.clip(z - gradient, low, high) - z) / root)
+
+
+def _start(problem, effort, scale, tolerance, memory, limit) -> State:
+    root, low, high = _geometry(problem, scale)
+    flat, unravel = ravel_pytree(effort)
+    z = jnp.clip(flat * root, low, high)
+    f, gradient = _evaluate(problem, z, root, unravel)
+    residual = _residual(z, gradient, root, low, high)
+    finite = jnp.isfinite(f) & jnp.isfinite(residual)
+    status = jnp.where(finite, jnp.where(residual <= tolerance, CONVERGED, RUNNING), NOT_FINITE)
+    empty = jnp.zeros((memory, z.size))
+    trace = jnp.full(limit + 1, jnp.nan)
+    return State(
+        z,
+        f,
+        gradient,
+        -gradient,
+        jnp.ones(()),
+        empty,
+        empty,
+        jnp.array(0),
+        jnp.array(True),
+        status,
+        jnp.array(1),
+        jnp.array(1),
+        trace.at[0].set(-f),
+        trace.at[0].set(residual),
+        jnp.zeros(limit + 1, int).at[0].set(1),
+    )
+
+
+def _trip(problem, scale, state: State, tolerance) -> State:
+    """Try one point; accept it and choose the next direction, or shorten the step."""
+    root, low, high = _geometry(problem, scale)
+    unravel = ravel_pytree(scale)[1]
+    trial = jnp.clip(state.z + state.length * state.direction, low, high)
+    f, gradient = _evaluate(problem, trial, root, unravel)
+    slope = jnp.dot(state.gradient, trial - state.z)
+    # At the limit of rounding values no longer tell: a smaller gradient along the step does (Hager & Zhang 2005).
+    noise = 1e-14 * jnp.abs(state.f)
+    gentle = (f <= state.f + noise) & (jnp.abs(jnp.dot(gradient, trial - state.z)) <= 0.9 * jnp.abs(slope))
+    accepted = jnp.isfinite(f) & (slope < 0) & ((f <= state.f + ARMIJO * slope) | gentle)
+    state = state._replace(evaluations=state.evaluations + 1)
+    return jax.lax.cond(
+        accepted,
+        lambda s: _accept(s, trial, f, gradient, root, low, high, tolerance),
+        lambda s: _shorten(s, f, slope, low, high),
+        state,
+    )
+
+
+def _accept(state: State, trial, f, gradient, root, low, high, tolerance) -> State:
+    step, change = trial - state.z, gradient - state.gradient
+    curved = jnp.dot(step, change) > 1e-10 * jnp.dot(change, change)
+    place = state.pairs % state.steps.shape[0]
+    steps = jnp.where(curved, state.steps.at[place].set(step), state.steps)
+    changes = jnp.where(curved, state.changes.at[place].set(change), state.changes)
+    pairs = state.pairs + curved
+    residual = _residual(trial, gradient, root, low, high)
+    i = state.iterations
+    state = state._replace(
+        z=trial,
+        f=f,
+        gradient=gradient,
+        steps=steps,
+        changes=changes,
+        pairs=pairs,
+        fresh=pairs == 0,
+        length=jnp.ones(()),
+        status=jnp.where(residual <= tolerance, CONVERGED, RUNNING),
+        iterations=i + 1,
+        value_trace=state.value_trace.at[i].set(-f),
+        residual_trace=state.residual_trace.at[i].set(residual),
+        evaluation_trace=state.evaluation_trace.at[i].set(state.evaluations),
+    )
+    return state._replace(direction=_direction(state, low, high))
+
+
+def _shorten(state: State, f, slope, low, high) -> State:
+    # The minimum of the parabola through what is known of the path, within reason.
+    bend = 2 * (f - state.f - slope)
+    guess = jnp.where(jnp.isfinite(bend) & (bend > 0), -slope / jnp.where(bend > 0, bend, 1.0), 0.1)
+    length = state.length * jnp.clip(guess, 0.1, 0.5)
+    lost = (length < SHORTEST) | (slope >= 0)
+    restart = lost & ~state.fresh
+    free = _free(state.z, state.gradient, low, high)
+    return state._replace(
+        length=jnp.where(restart, 1.0, length),
+        direction=jnp.where(restart, -state.gradient * free, state.direction),
+        pairs=jnp.where(restart, 0, state.pairs),
+        fresh=state.fresh | restart,
+        status=jnp.where(lost & state.fresh, STUCK, RUNNING),
+    )
+
+
+def _free(z, gradient, low, high):
+    """Components that are not held at a bound by the gradient."""
+    return ~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))
+
+
+def _direction(state: State, low, high):
+    """−H∇f on the free components, by the two-loop recursion with pairs restricted to them."""
+    free = _free(state.z, state.gradient, low, high).astype(float)
+    memory = state.steps.shape[0]
+    kept = jnp.minimum(state.pairs, memory)
+    newest_first = (state.pairs - 1 - jnp.arange(memory)) % memory
+
+    def curvature(j):
+        step, change = state.steps[j] * free, state.changes[j]
+        product = jnp.dot(step, change)
+        good = product > 1e-10 * jnp.dot(change * free, change)
+        return jnp.where(good, 1.0 / jnp.where(good, product, 1.0), 0.0)
+
+    def first(i, carry):
+        q, weights = carry
+        j = newest_first[i]
+        weight = curvature(j) * jnp.dot(state.steps[j], q)
+        return q - weight * state.changes[j] * free, weights.at[i].set(weight)
+
+    def second(i, r):
+        i = kept - 1 - i
+        j = newest_first[i]
+        weight = curvature(j) * jnp.dot(state.changes[j], r)
+        return r + (state.steps[j] * free) * (state_weights[i] - weight)
+
+    q, state_weights = jax.lax.fori_loop(0, kept, first, (state.gradient * free, jnp.zeros(memory)))
+    return -jax.lax.fori_loop(0, kept, second, q)

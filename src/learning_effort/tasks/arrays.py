@@ -1,0 +1,92 @@
+"""Tasks from the user's own data or moments (mathematics.md §2)."""
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import LearningEffortError, array, is_traced
+from .base import Moments, Task, data_moments, draw_rows
+
+
+class Arrays(Task):
+    """A data set: moments are its averages, samples are its rows drawn with replacement.
+
+    **Arguments:** `x` inputs (n, I), `y` targets (n, O); a one-dimensional array is one column. Nothing is added
+    or scaled: append a constant column to x for a bias.
+    """
+
+    x: Float[Array, "n I"]
+    y: Float[Array, "n O"]
+
+    def __init__(self, x, y):
+        x, y = (a[:, None] if getattr(a, "ndim", 2) == 1 else a for a in map(_as_array, (x, y)))
+        self.x = array(x, "x", type(self).__name__, ndim=2)
+        self.y = array(y, "y", type(self).__name__, ndim=2)
+        if self.x.shape[0] != self.y.shape[0] or self.x.shape[0] == 0:
+            raise LearningEffortError(
+                f"'x' and 'y' of {type(self).__name__} must have the same number of rows, at least one. "
+                f"Got {self.x.shape[0]} rows of x and {self.y.shape[0]} of y."
+            )
+
+    @property
+    def input_size(self) -> int:
+        return self.x.shape[-1]
+
+    @property
+    def output_size(self) -> int:
+        return self.y.shape[-1]
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        self.refuse_proportions(proportions)
+        return data_moments(self.x, self.y)
+
+    def sample(self, key, batch, step=None, proportions=None):
+        self.refuse_proportions(proportions)
+        return draw_rows(key, batch, self.x, self.y)
+
+
+class FromMoments(Task):
+    """A task known only by its moments; it cannot be sampled.
+
+    **Arguments:** `input_moment` E[x xᵀ] (I, I), `cross_moment` E[x yᵀ] (I, O), `output_moment` E[y yᵀ] (O, O),
+    `input_mean` (I,) and `output_mean` (O,): second moments not centred.
+
+    **Raises:** `LearningEffortError` if shapes do not fit, or no distribution has these moments (the second moment
+    of (x, y) is not symmetric and positive semi-definite).
+    """
+
+    input_moment: Float[Array, "I I"]
+    cross_moment: Float[Array, "I O"]
+    output_moment: Float[Array, "O O"]
+    input_mean: Float[Array, " I"]
+    output_mean: Float[Array, " O"]
+    input_size: int = eqx.field(static=True)
+    output_size: int = eqx.field(static=True)
+
+    def __init__(self, input_moment, cross_moment, output_moment, input_mean, output_mean):
+        name = "FromMoments"
+        self.cross_moment = array(cross_moment, "cross_moment", name, ndim=2)
+        self.input_size, self.output_size = inputs, outputs = self.cross_moment.shape
+        self.input_moment = array(input_moment, "input_moment", name, (inputs, inputs))
+        self.output_moment = array(output_moment, "output_moment", name, (outputs, outputs))
+        self.input_mean = array(input_mean, "input_mean", name, (inputs,))
+        self.output_mean = array(output_mean, "output_mean", name, (outputs,))
+        if not any(is_traced(m) for m in (input_moment, cross_moment, output_moment)):
+            cross = np.asarray(self.cross_moment)
+            joint = np.block([[np.asarray(self.input_moment), cross], [cross.T, np.asarray(self.output_moment)]])
+            scale = max(np.abs(joint).max(), 1e-300)
+            lowest = np.linalg.eigvalsh((joint + joint.T) / 2).min()
+            if np.abs(joint - joint.T).max() > 1e-8 * scale or lowest < -1e-6 * scale:
+                raise LearningEffortError(
+                    "The moments of FromMoments must be those of some distribution: symmetric, and with "
+                    "[[E[xxᵀ], E[xyᵀ]], [E[yxᵀ], E[yyᵀ]]] positive semi-definite. "
+                    f"Got a smallest eigenvalue of {lowest:.3g}; check that they are second moments, not centred."
+                )
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        self.refuse_proportions(proportions)
+        return Moments(self.input_moment, self.cross_moment, self.output_moment, self.input_mean, self.output_mean)
+
+
+def _as_array(value):
+    return value if is_traced(value) or hasattr(value, "ndim") else np.asarray(value)

@@ -1,0 +1,254 @@
+"""Tasks made of tasks: concatenated, switching, mixed, blended, or learned one by one from one start (mathematics.md §2)."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._modules import replaced
+from ..errors import LearningEffortError, array, count, is_traced
+from .base import Moments, Task
+
+
+class _Composition(Task):
+    """Several tasks, with their stacked moments kept once `prepared`."""
+
+    tasks: tuple[Task, ...]
+    stacked: Moments | None
+
+    def _keep(self, tasks, same_sizes: bool) -> None:
+        name = type(self).__name__
+        tasks = tuple(tasks) if isinstance(tasks, (list, tuple)) else (tasks,)
+        wrong = [t for t in tasks if not isinstance(t, Task)]
+        if not tasks or wrong:
+            given = f"{wrong[0]!r} among them" if wrong else "none"
+            raise LearningEffortError(f"The 'tasks' of {name} must be a list of at least one task. Got {given}.")
+        if any(t.is_set or not t.is_stationary for t in tasks):
+            raise LearningEffortError(f"The 'tasks' of {name} must not be task sets or switching tasks themselves.")
+        sizes = {(t.input_size, t.output_size) for t in tasks}
+        if same_sizes and len(sizes) > 1:
+            raise LearningEffortError(
+                f"The 'tasks' of {name} must all have the same numbers of inputs and outputs. Got (inputs, outputs) "
+                f"{sorted(sizes)}. Concatenated(tasks) takes tasks of different sizes."
+            )
+        self.tasks = tasks
+        self.stacked = None
+
+    @property
+    def input_size(self) -> int:
+        return self.tasks[0].input_size
+
+    @property
+    def output_size(self) -> int:
+        return self.tasks[0].output_size
+
+    def _stacked(self) -> Moments:
+        if self.stacked is not None:
+            return self.stacked
+        return jax.tree.map(lambda *m: jnp.stack(m), *(t.moments() for t in self.tasks))
+
+    def prepared(self) -> Task:
+        return replaced(self, stacked=self._stacked())
+
+
+class Concatenated(_Composition):
+    """All tasks at once, inputs and outputs side by side; different tasks are independent.
+
+    **Arguments:** `tasks`, of any sizes. Off-diagonal blocks of the moments are products of means.
+    """
+
+    def __init__(self, tasks):
+        self._keep(tasks, same_sizes=False)
+
+    @property
+    def input_size(self) -> int:
+        return sum(t.input_size for t in self.tasks)
+
+    @property
+    def output_size(self) -> int:
+        return sum(t.output_size for t in self.tasks)
+
+    @property
+    def output_groups(self) -> tuple[int, ...]:
+        return tuple(t.output_size for t in self.tasks)
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        self.refuse_proportions(proportions)
+        parts = [t.moments() for t in self.tasks]
+        input_mean = jnp.concatenate([m.input_mean for m in parts])
+        output_mean = jnp.concatenate([m.output_mean for m in parts])
+        input_moment = jnp.outer(input_mean, input_mean)
+        cross_moment = jnp.outer(input_mean, output_mean)
+        output_moment = jnp.outer(output_mean, output_mean)
+        i = o = 0
+        for m in parts:
+            inputs, outputs = m.cross_moment.shape
+            rows, columns = slice(i, i + inputs), slice(o, o + outputs)
+            input_moment = input_moment.at[rows, rows].set(m.input_moment)
+            cross_moment = cross_moment.at[rows, columns].set(m.cross_moment)
+            output_moment = output_moment.at[columns, columns].set(m.output_moment)
+            i, o = i + inputs, o + outputs
+        return Moments(input_moment, cross_moment, output_moment, input_mean, output_mean)
+
+    def sample(self, key, batch, step=None, proportions=None):
+        self.refuse_proportions(proportions)
+        keys = jax.random.split(key, len(self.tasks))
+        x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
+        return jnp.concatenate(x, axis=1), jnp.concatenate(y, axis=1)
+
+    def prepared(self) -> Task:
+        return Task.prepared(self)
+
+
+class Switching(_Composition):
+    """One task after another: task ⌊k/every⌋ mod n is in force at step k, for learning and for performance.
+
+    **Arguments:** `tasks` of equal sizes; `every` ≥ 1, in steps.
+    """
+
+    every: int = eqx.field(static=True)
+
+    def __init__(self, tasks, every: int = 1800):
+        self._keep(tasks, same_sizes=True)
+        self.every = count(every, "every", "Switching")
+
+    @property
+    def is_stationary(self) -> bool:
+        return len(self.tasks) == 1
+
+    def task_at(self, step):
+        """The index of the task in force at a step."""
+        return (0 if step is None else step) // self.every % len(self.tasks)
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        self.refuse_proportions(proportions)
+        return jax.tree.map(lambda m: m[self.task_at(step)], self._stacked())
+
+    def sample(self, key, batch, step=None, proportions=None):
+        self.refuse_proportions(proportions)
+        branches = [lambda k, t=t: t.sample(k, batch) for t in self.tasks]
+        return jax.lax.switch(self.task_at(step), branches, key)
+
+
+class _Proportioned(_Composition):
+    """A composition whose parts have proportions (parts,) that sum to one."""
+
+    proportions: Float[Array, " parts"]
+    neutral: Moments | None
+
+    def _keep_proportions(self, proportions) -> None:
+        name, parts = type(self).__name__, len(self.tasks)
+        if proportions is None:
+            proportions = np.full(parts, 1 / parts)
+        self.proportions = array(proportions, "proportions", name, (parts,))
+        if not is_traced(proportions):
+            p = np.asarray(proportions, dtype=float)
+            if (p < 0).any() or abs(p.sum() - 1) > 1e-9:
+                raise LearningEffortError(
+                    f"The 'proportions' of {name} must not be negative and must sum to 1. Got {p.tolist()}, "
+                    f"which sum to {p.sum():g}."
+                )
+        self.neutral = None
+
+    @property
+    def parts(self) -> int:
+        return len(self.tasks)
+
+    def neutral_proportions(self):
+        return self.proportions
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        if proportions is None:
+            return self.neutral if self.neutral is not None else self._composed(self.proportions)
+        return self._composed(proportions)
+
+    def _composed(self, proportions) -> Moments:
+        raise NotImplementedError
+
+    def prepared(self) -> Task:
+        return replaced(self, stacked=self._stacked(), neutral=self.moments())
+
+
+class Mixture(_Proportioned):
+    """Every sample comes from one part, part c with probability p_c: the moments are averages, Σ = Σ_c p_c Σ⁽ᶜ⁾.
+
+    **Arguments:** `tasks` of equal sizes (for the classes of one data set, `Digits.by_class()`); `proportions`
+    (parts,), not negative, summing to 1 (None: uniform).
+    """
+
+    def __init__(self, tasks, proportions=None):
+        self._keep(tasks, same_sizes=True)
+        self._keep_proportions(proportions)
+
+    def _composed(self, proportions):
+        return jax.tree.map(lambda m: jnp.tensordot(proportions, m, 1), self._stacked())
+
+    def sample(self, key, batch, step=None, proportions=None):
+        p = self.proportions if proportions is None else proportions
+        part_key, *keys = jax.random.split(key, len(self.tasks) + 1)
+        part = jax.random.choice(part_key, len(self.tasks), (batch,), p=p)
+        x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
+        rows = jnp.arange(batch)
+        return jnp.stack(x)[part, rows], jnp.stack(y)[part, rows]
+
+
+class Blend(_Proportioned):
+    """Superposed tasks: the network sees x = Σ p_i x_i and is taught y = Σ p_i y_i, the parts drawn independently.
+
+    **Arguments:** as for `Mixture`. (The published average dynamics of task modulation are a blend, its simulation
+    is a mixture.)
+    """
+
+    def __init__(self, tasks, proportions=None):
+        self._keep(tasks, same_sizes=True)
+        self._keep_proportions(proportions)
+
+    def _composed(self, proportions):
+        m, p = self._stacked(), proportions
+        x, y = jnp.tensordot(p, m.input_mean, 1), jnp.tensordot(p, m.output_mean, 1)
+
+        def second(own, left, right, left_mean, right_mean):
+            # E[Σ_i p_i a_i Σ_j p_j b_jᵀ]: products of means, plus each part's own covariance.
+            centred = own - left[:, :, None] * right[:, None, :]
+            return jnp.outer(left_mean, right_mean) + jnp.tensordot(p**2, centred, 1)
+
+        return Moments(
+            second(m.input_moment, m.input_mean, m.input_mean, x, x),
+            second(m.cross_moment, m.input_mean, m.output_mean, x, y),
+            second(m.output_moment, m.output_mean, m.output_mean, y, y),
+            x,
+            y,
+        )
+
+    def sample(self, key, batch, step=None, proportions=None):
+        p = self.proportions if proportions is None else proportions
+        keys = jax.random.split(key, len(self.tasks))
+        x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
+        return jnp.tensordot(p, jnp.stack(x), 1), jnp.tensordot(p, jnp.stack(y), 1)
+
+
+class TaskSet(_Composition):
+    """Several tasks, one network started on each from the same weights; the loss is the mean over tasks.
+
+    **Arguments:** `tasks` of equal sizes. Moments and samples carry a leading axis of tasks.
+    """
+
+    def __init__(self, tasks):
+        self._keep(tasks, same_sizes=True)
+
+    @property
+    def is_set(self) -> bool:
+        return True
+
+    def moments(self, step=None, proportions=None) -> Moments:
+        self.refuse_proportions(proportions)
+        return self._stacked()
+
+    def sample(self, key, batch, step=None, proportions=None):
+        self.refuse_proportions(proportions)
+        keys = jax.random.split(key, len(self.tasks))
+        x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
+        return jnp.stack(x), jnp.stack(y)
