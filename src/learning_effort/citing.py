@@ -1,0 +1,16 @@
+"""What to cite for a solution."""
+
+PAPER = (
+    "Carrasco-Davis, R., Masís, J. & Saxe, A. M. Meta-Learning Strategies through Value Maximization in Neural "
+    "Networks. arXiv:2310.19919."
+)
+METHODS = {
+    "quasi-Newton": "Liu, D. C. & Nocedal, J. On the limited memory BFGS method for large scale optimization. "
+    "Mathematical Programming 45, 503–528 (1989); Bertsekas, D. P. Projected Newton methods for optimization problems "
+    "with simple constraints. SIAM Journal on Control and Optimization 20, 221–246 (1982).",
+}
+
+
+def citation(solution) -> str:
+    """The references of the theory and of the methods a `Solution` actually used, one a line."""
+    return "\n".join([PAPER, *(text for name, text in METHODS.items() if solution.method.startswith(name))])

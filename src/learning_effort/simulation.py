@@ -1,0 +1,88 @@
+"""The same learner on samples, under the same effort (mathematics.md §6)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .errors import LearningEffortError, count
+from .learners.moments import MomentLearner
+from .problem import Effort, Problem
+from .tasks.base import data_moments
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulation:
+    """Learning on samples: `times` (N,), `loss` (seeds, N) estimated on each step's batch, its `mean` and `std` (N,)."""
+
+    times: np.ndarray
+    loss: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.loss.mean(0)
+
+    @property
+    def std(self) -> np.ndarray:
+        return self.loss.std(0)
+
+
+def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: int | list[int] = 5) -> Simulation:
+    """Learn on fresh samples under `effort`, for several seeds at once.
+
+    At each step `batch_size` samples are drawn, in the controlled proportions where there are any, and the learner
+    follows the gradient of the batch's mean loss through the same ports; its loss is that of the batch (of a batch of the
+    evaluation task where there is one), decay and noise included.
+
+    **Arguments:** `problem`; `effort`, or None for the uncontrolled learner; `batch_size` ≥ 1; `seeds`, how many, or which.
+
+    **Returns:** a `Simulation`.
+
+    **Raises:** `LearningEffortError` if the task cannot be sampled, or the learner does not learn from moments.
+    """
+    count(batch_size, "batch_size", "simulate")
+    seeds = list(range(count(seeds, "seeds", "simulate"))) if isinstance(seeds, int) else list(seeds)
+    if not isinstance(problem.learner, MomentLearner):
+        raise LearningEffortError(f"simulate takes networks that learn from a task. Got {type(problem.learner).__name__}.")
+    if effort is not None:
+        effort = problem.check_effort(effort)
+    losses = _simulate(problem, effort, batch_size, jnp.asarray(seeds))
+    times = np.arange(problem.horizon.length) * float(problem.learner.step_size)
+    return Simulation(times, np.asarray(losses))
+
+
+@eqx.filter_jit
+def _simulate(problem: Problem, effort, batch_size: int, seeds):
+    learner = problem.learner
+    ks = jnp.arange(problem.horizon.length)
+    signals = {} if effort is None else problem.signals_at(effort, ks)
+    static = {} if effort is None else problem.static_signals(effort)
+
+    def drawn(task, key, k, proportions):
+        x, y = task.sample(key, batch_size, k, proportions)
+        return jax.vmap(data_moments)(x, y) if task.is_set else data_moments(x, y)
+
+    def one(seed):
+        keys = jax.random.split(jax.random.key(seed), ks.size)
+
+        def body(weights, inputs):
+            k, key, signal = inputs
+            key, judging = jax.random.split(key)
+            # The gradient of a batch's squared loss is the field at the batch's own moments.
+            moments = drawn(learner.task, key, k, signal.get("proportions"))
+            judged = moments
+            if learner.evaluation is not None or "proportions" in signal:
+                task = learner.task if learner.evaluation is None else learner.evaluation
+                judged = drawn(task, judging, k, None)
+            loss = learner.over_set(learner.moment_loss, 2)(weights, judged, signal).mean()
+            field = learner.over_set(learner.moment_field, 2)(weights, moments, signal)
+            rate = learner._rate(signal)
+            return jax.tree.map(lambda w, f: w + rate * f, weights, field), loss
+
+        return jax.lax.scan(body, learner.init(static), (ks, keys, signals))[1]
+
+    return jax.vmap(one)(seeds)
