@@ -1,7 +1,7 @@
 """Benchmarks: every figure a ratio or a slope, its sides timed alternately in one run.
 
-    python benchmarks/run.py            all of them, as a table
-    python benchmarks/run.py growth     one of them
+python benchmarks/run.py            all of them, as a table
+python benchmarks/run.py growth     one of them
 """
 
 import os

@@ -13,9 +13,7 @@ import pytest  # noqa: E402
 ORACLES = Path(__file__).parent / "oracles"
 
 # Compiling takes longer than any deadline meant for plain Python.
-hypothesis.settings.register_profile(
-    "learning-effort", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+hypothesis.settings.register_profile("learning-effort", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("learning-effort")
 
 

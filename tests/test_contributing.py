@@ -17,9 +17,7 @@ def examples(page):
     return [(text.count("\n", 0, block.start(1)) + 1, block.group(1)) for block in blocks]
 
 
-EXAMPLES = [
-    pytest.param(f"{page}_{line}.py", code, id=f"{page}:{line}") for page in PAGES for line, code in examples(page)
-]
+EXAMPLES = [pytest.param(f"{page}_{line}.py", code, id=f"{page}:{line}") for page in PAGES for line, code in examples(page)]
 
 
 @pytest.mark.parametrize(("name", "code"), EXAMPLES)

@@ -14,9 +14,7 @@ def assert_matches(ours, reference, tolerance=1e-6):
 
 
 def task_of(o, suffix=""):
-    return le.tasks.FromMoments(
-        *(o[f"{k}{suffix}"] for k in ("Sigma_x", "Sigma_xy", "Sigma_y", "mean_x", "mean_y"))
-    )
+    return le.tasks.FromMoments(*(o[f"{k}{suffix}"] for k in ("Sigma_x", "Sigma_xy", "Sigma_y", "mean_x", "mean_y")))
 
 
 def tasks_of(o):
@@ -87,9 +85,7 @@ def neuron_basis(o):
 
 
 def learning_rate(o):
-    control = le.LearningRate(
-        bounds=box(o), rest=float(o["cost_offset"]), cost=le.costs.Quadratic(hyper(o, "cost_coef"))
-    )
+    control = le.LearningRate(bounds=box(o), rest=float(o["cost_offset"]), cost=le.costs.Quadratic(hyper(o, "cost_coef")))
     problem = problem_of(o, learner_of(o, task_of(o), [o["W1_0"], o["W2_0"]]), control)
     return problem, {"learning_rate": o["control_u"]}, {"learning_rate": o["dV_du"]}
 
@@ -108,9 +104,7 @@ def task_engagement(o):
 
 
 def category_engagement(o):
-    control = le.Engagement(
-        bounds=box(o), over="outputs", squared=True, cost=le.costs.NormDeviation(hyper(o, "cost_coef"))
-    )
+    control = le.Engagement(bounds=box(o), over="outputs", squared=True, cost=le.costs.NormDeviation(hyper(o, "cost_coef")))
     problem = problem_of(o, learner_of(o, task_of(o), [o["W1_0"], o["W2_0"]]), control)
     return problem, {"engagement": o["control_phi"]}, {"engagement": o["dV_dphi"]}
 

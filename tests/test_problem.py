@@ -13,9 +13,7 @@ PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0)
 
 
 def linear(task=PAIR[0], hidden=(4,), **keywords):
-    settings = dict(
-        learning_rate=0.02, weight_decay=0.05, noise=0.3, time_constant=1.7, init_scale=0.4, seed=3
-    ) | keywords
+    settings = dict(learning_rate=0.02, weight_decay=0.05, noise=0.3, time_constant=1.7, init_scale=0.4, seed=3) | keywords
     return le.LinearNetwork(task, hidden=hidden, **settings)
 
 
@@ -71,9 +69,7 @@ def test_gradient_is_that_of_the_value(case):
     rng = np.random.default_rng(1)
     for _ in range(3):
         direction = jax.tree.map(lambda e: jnp.asarray(rng.normal(size=e.shape)), effort)
-        difference = (
-            problem.value(along(effort, direction, 1e-5)) - problem.value(along(effort, direction, -1e-5))
-        ) / 2e-5
+        difference = (problem.value(along(effort, direction, 1e-5)) - problem.value(along(effort, direction, -1e-5))) / 2e-5
         slope = sum(jnp.vdot(g, d) for g, d in zip(*map(jax.tree.leaves, (gradient, direction)), strict=True))
         assert slope == pytest.approx(float(difference), rel=1e-6, abs=1e-9)
 
@@ -143,9 +139,7 @@ def test_a_horizon_need_not_be_a_multiple_of_its_knots():
     assert held.value({"learning_rate": knots}) == pytest.approx(float(full.value({"learning_rate": steps})), rel=1e-13)
     straight = le.Problem(learner, le.LearningRate(knots=3, interpolation="linear"), le.Steps(8))
     steps = jnp.interp(jnp.arange(8), jnp.array([0, 3.5, 7]), knots)
-    assert straight.value({"learning_rate": knots}) == pytest.approx(
-        float(full.value({"learning_rate": steps})), rel=1e-13
-    )
+    assert straight.value({"learning_rate": knots}) == pytest.approx(float(full.value({"learning_rate": steps})), rel=1e-13)
 
 
 def test_numpy_effort_is_taken_and_a_user_may_compile():

@@ -29,9 +29,7 @@ def test_single_neuron_optimum(oracle):
 
 def test_learning_rate_optimum(oracle):
     o = oracle("s11_known_optima_semantic_h4")
-    learner = le.LinearNetwork(
-        le.tasks.SemanticHierarchy(4), weight_decay=0.01, weights=[o["W1_0"], o["W2_0"]]
-    )
+    learner = le.LinearNetwork(le.tasks.SemanticHierarchy(4), weight_decay=0.01, weights=[o["W1_0"], o["W2_0"]])
     steps, beta = int(o["rate_n_steps"][0]), float(o["rate_beta"][0])
     control = le.LearningRate(bounds=(-np.inf, np.inf), cost=le.costs.Quadratic(beta))
     problem = le.Problem(learner, control, le.Steps(steps), discount=float(o["rate_gamma"][0]))

@@ -53,13 +53,9 @@ def certify(solution) -> Certificate:
     """
     problem = solution.problem
     if problem is None:
-        raise LearningEffortError(
-            "This solution has no problem to certify it against. Bind it with le.load(path, problem=…)."
-        )
+        raise LearningEffortError("This solution has no problem to certify it against. Bind it with le.load(path, problem=…).")
     certificate = basic_certificate(problem, solution.effort, solution.certificate.converged)
-    return _worded(
-        dataclasses.replace(certificate, constant_value=best_constant_value(problem)), float(solution.value)
-    )
+    return _worded(dataclasses.replace(certificate, constant_value=best_constant_value(problem)), float(solution.value))
 
 
 def best_constant_value(problem: Problem) -> float:

@@ -57,8 +57,7 @@ class Control(eqx.Module):
         self.upper = number(upper, "bounds", owner, infinite=True)
         if not (is_traced(lower) or is_traced(upper)) and not (np.asarray(lower) < np.asarray(upper)).all():
             raise LearningEffortError(
-                f"The 'bounds' of {owner} must be (lower, upper) with lower below upper. Got {bounds!r}; "
-                "are they reversed?"
+                f"The 'bounds' of {owner} must be (lower, upper) with lower below upper. Got {bounds!r}; are they reversed?"
             )
         self.rest = number(rest, "rest", owner)
         if cost is not None and not isinstance(cost, cost_functions.Cost):

@@ -66,9 +66,7 @@ def number(
 def count(value: Any, name: str, owner: str, low: int = 1) -> int:
     """A whole number of at least `low`, as an int. **Raises:** `LearningEffortError` otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-        raise LearningEffortError(
-            f"The '{name}' of {owner} must be a whole number of at least {low}. Got {value!r} instead."
-        )
+        raise LearningEffortError(f"The '{name}' of {owner} must be a whole number of at least {low}. Got {value!r} instead.")
     return int(value)
 
 
@@ -106,8 +104,7 @@ def array(value: Any, name: str, owner: str, shape: tuple | None = None, ndim: i
     if not is_traced(value) and not np.isfinite(result).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise LearningEffortError(
-            f"The '{name}' of {owner} must be finite. Got {result[where]} at index {where}; "
-            "remove or fill such entries first."
+            f"The '{name}' of {owner} must be finite. Got {result[where]} at index {where}; remove or fill such entries first."
         )
     return jnp.asarray(result)
 

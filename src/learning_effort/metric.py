@@ -28,12 +28,8 @@ def metric(problem: Problem) -> Effort:
         neutral = control.neutral_parameters(problem.learner)
         rest = jax.tree.map(lambda p, c=control: jnp.full(p.shape, c.rest), neutral)
         at_rest, at_neutral = (_cost_curvature(control, problem.learner, p) for p in (rest, neutral))
-        curvature = jax.tree.map(
-            lambda r, n: jnp.maximum(jnp.where(r > 0, r, n), floor), at_rest, at_neutral
-        )
-        result[control.name] = jax.tree.map(
-            lambda w, h: jnp.maximum(w, tiny) * h, result[control.name], curvature
-        )
+        curvature = jax.tree.map(lambda r, n: jnp.maximum(jnp.where(r > 0, r, n), floor), at_rest, at_neutral)
+        result[control.name] = jax.tree.map(lambda w, h: jnp.maximum(w, tiny) * h, result[control.name], curvature)
     return result
 
 

@@ -125,9 +125,7 @@ class Problem(eqx.Module):
         wanted = jax.eval_shape(self.initial_effort)
         if not isinstance(effort, dict) or set(effort) != set(wanted):
             given = sorted(effort) if isinstance(effort, dict) else repr(effort)
-            raise LearningEffortError(
-                f"Effort must be a dict with the controls' names as keys, {sorted(wanted)}. Got {given}."
-            )
+            raise LearningEffortError(f"Effort must be a dict with the controls' names as keys, {sorted(wanted)}. Got {given}.")
         checked = {}
         for name, target in wanted.items():
             given = effort[name]
@@ -186,9 +184,7 @@ class Problem(eqx.Module):
     def parameters_at(self, effort: Effort, ks: Int[Array, " S"]) -> Effort:
         """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
         return {
-            c.name: effort[c.name]
-            if c.static
-            else jax.tree.map(lambda e, c=c: self._interpolate(c, e, ks), effort[c.name])
+            c.name: effort[c.name] if c.static else jax.tree.map(lambda e, c=c: self._interpolate(c, e, ks), effort[c.name])
             for c in self.controls
         }
 

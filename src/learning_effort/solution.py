@@ -191,9 +191,7 @@ def load(path, problem: Problem | None = None) -> Solution:
             return Rollout(dataset["time"].values, *courses, weights)
 
         if problem is None:
-            problem = storage.rebuild(
-                json.loads(attributes.get("problem", "null")), lambda i: dataset[f"problem_{i}"].values
-            )
+            problem = storage.rebuild(json.loads(attributes.get("problem", "null")), lambda i: dataset[f"problem_{i}"].values)
         else:
             problem.check_effort(effort)
         return Solution(

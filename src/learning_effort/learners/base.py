@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from .. import _precision  # noqa: F401
+
 #: What ports take at one instant: an entry per driven port, absent when neutral.
 Signals = Mapping[str, Any]
 

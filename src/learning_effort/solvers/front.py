@@ -21,9 +21,7 @@ from .quasi_newton import QuasiNewton
 from .trace import Outcome, Progress
 
 
-def solve(
-    problem: Problem, method=None, init: Effort | None = None, starts: int = 1, progress=True
-) -> Solution:
+def solve(problem: Problem, method=None, init: Effort | None = None, starts: int = 1, progress=True) -> Solution:
     """The effort that maximises the value of `problem`.
 
     **Arguments:** `problem`; `method`, a solver (None: `QuasiNewton()`); `init`, the effort to start from (None: the
@@ -38,9 +36,7 @@ def solve(
         raise LearningEffortError(f"'solve' takes a Problem. Got {problem!r} instead.")
     method = QuasiNewton() if method is None else method
     if not hasattr(method, "run"):
-        raise LearningEffortError(
-            f"The 'method' of solve must be a solver, such as le.QuasiNewton(). Got {method!r} instead."
-        )
+        raise LearningEffortError(f"The 'method' of solve must be a solver, such as le.QuasiNewton(). Got {method!r} instead.")
     count(starts, "starts", "solve")
     effort = problem.initial_effort() if init is None else problem.check_effort(init)
     check_learns(problem, effort)

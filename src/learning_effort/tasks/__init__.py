@@ -3,6 +3,7 @@
 from .arrays import Arrays, FromMoments
 from .base import Moments, Task
 from .composition import Blend, Concatenated, Mixture, Switching, TaskSet
+from .digits import Digits
 from .gaussians import ClassGaussians, CorrelatedGaussians, TwoGaussians
 from .semantic import SemanticHierarchy
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClassGaussians",
     "Concatenated",
     "CorrelatedGaussians",
+    "Digits",
     "FromMoments",
     "Mixture",
     "Moments",

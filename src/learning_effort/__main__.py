@@ -1,0 +1,5 @@
+"""`python -m learning_effort`: the command."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,8 @@
+"""Figures with matplotlib: one function a figure, taking results only."""
+
+from .gain import gain_figure
+from .single_neuron import single_neuron_figure, sweeps_figure
+from .solution import plot_solution
+from .style import save_figure
+
+__all__ = ["gain_figure", "plot_solution", "save_figure", "single_neuron_figure", "sweeps_figure"]

@@ -1,0 +1,64 @@
+"""The single neuron's figures (paper, figure 2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .style import BASELINE, CONTROL, label, panels
+
+TIME = "time (learning rate × steps)"
+SYMBOLS = {
+    "gamma": "discount γ",
+    "std": "noise σ",
+    "beta": "cost β",
+    "weight_decay": "weight decay λ",
+    "steps": "steps N",
+}
+
+
+def single_neuron_figure(result):
+    """v(t), L(t) with the simulations behind, g*(t), and w(t) with the effective weight: control and baseline."""
+    solution = result.solutions["control"]
+    figure, axes = panels(1, 4)
+    times = solution.rollout.times
+    for kind, rollout, colour in (("baseline", solution.baseline, BASELINE), ("control", solution.rollout, CONTROL)):
+        axes[0].plot(times, rollout.reward, color=colour, label=kind)
+        if kind in result.simulations:
+            losses = result.simulations[kind].loss
+            axes[1].plot(times, losses.T, color=colour, alpha=0.12, linewidth=0.5, zorder=0)
+        axes[1].plot(times, rollout.loss, color=colour, label=kind)
+        weights = rollout.weights[0].ravel()
+        axes[3].plot(solution.weight_times, weights, color=colour, label=f"w, {kind}")
+    gain = solution.effort["gain"][0].ravel()
+    axes[2].plot(times, gain, color=CONTROL)
+    effective = solution.rollout.weights[0].ravel() * (1 + gain[solution.weight_steps])
+    axes[3].plot(solution.weight_times, effective, color=CONTROL, linestyle="--", label="w(1 + g), control")
+    label(axes[0], TIME, "net reward v (loss)", "a  net reward")
+    label(axes[1], TIME, "loss L", "b  loss, average and samples")
+    label(axes[2], TIME, "gain g*", "c  optimal control")
+    label(axes[3], TIME, "weight", "d  weight")
+    return figure
+
+
+def sweeps_figure(result):
+    """g*(t) above and v_C − v_B below, coloured by the parameter: a column a parameter."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm, Normalize
+
+    dataset = result.dataset
+    figure, axes = panels(2, len(SYMBOLS), width=3.2)
+    axes = axes.reshape(2, -1)
+    rate = dataset.attrs["learning_rate"]
+    for column, (field, symbol) in enumerate(SYMBOLS.items()):
+        values = dataset[field].values
+        norm = (LogNorm if field == "gamma" else Normalize)(values.min(), values.max())
+        for axis, quantity, text in zip(
+            axes[:, column], ("gain", "reward_gained"), ("gain g*", "v control − v baseline (loss)"), strict=True
+        ):
+            for value, curve in zip(values, dataset[f"{quantity}_{field}"].values, strict=True):
+                used = np.isfinite(curve)
+                axis.plot(np.arange(curve.size)[used] * rate, curve[used], color=colormaps["viridis"](norm(value)), lw=0.8)
+            label(axis, TIME, text, symbol if quantity == "gain" else "")
+        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes[:, column], label=symbol, location="bottom", aspect=30)
+    return figure

