@@ -1,0 +1,136 @@
+"""Every task: its moments are those of its samples, and bad input is explained."""
+
+import gzip
+import struct
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import learning_effort as le
+from learning_effort.tasks.base import data_moments
+from learning_effort.tasks.digits import resize, resize_matrix
+
+T = le.tasks
+PAIR = [T.CorrelatedGaussians(), T.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
+RNG = np.random.default_rng(0)
+
+TASKS = {
+    "two Gaussians": T.TwoGaussians(2.0, 0.5),
+    "correlated Gaussians": PAIR[0],
+    "class Gaussians": T.ClassGaussians([1.0, -0.5], [[1.0, 0.3], [0.3, 0.5]]),
+    "semantic": T.SemanticHierarchy(3),
+    "arrays": T.Arrays(RNG.normal(size=(40, 3)), RNG.normal(size=(40, 2))),
+    "digits": T.Digits((1, 3), size=2),
+    "concatenated": T.Concatenated([PAIR[0], T.SemanticHierarchy(2)]),
+    "switching": T.Switching(PAIR, every=5),
+    "mixture": T.Mixture(PAIR, (0.3, 0.7)),
+    "blend": T.Blend(PAIR, (0.3, 0.7)),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("step", [0, 7])
+def test_moments_are_those_of_samples(name, step):
+    task = TASKS[name]
+    batch = 40_000
+    x, y = task.sample(jax.random.key(step), batch, step)
+    assert x.shape == (batch, task.input_size) and y.shape == (batch, task.output_size)
+    sampled, exact = data_moments(x, y), task.moments(step)
+    joint = np.hstack([x, y])
+    spread = (joint[:, :, None] * joint[:, None, :]).std(0).max() + joint.std(0).max()
+    for a, b in zip(sampled, exact, strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() < 6 * spread / np.sqrt(batch) + 1e-12
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_prepared_task_has_the_same_moments(name):
+    for step in (0, 6):
+        for a, b in zip(TASKS[name].moments(step), TASKS[name].prepared().moments(step), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-14)
+
+
+def test_a_set_samples_each_task():
+    x, y = T.TaskSet(PAIR).sample(jax.random.key(0), 20_000)
+    assert x.shape == (2, 20_000, 3)
+    np.testing.assert_allclose(data_moments(x[1], y[1]).cross_moment, PAIR[1].moments().cross_moment, atol=0.1)
+
+
+def test_semantic_properties_follow_the_tree():
+    properties = T.SemanticHierarchy(3).properties
+    np.testing.assert_array_equal(properties[2], [1, 0, 1, 0, 0, 1, 0])
+    assert T.SemanticHierarchy(4).output_size == 15 and T.SemanticHierarchy(4).input_size == 8
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 28), st.integers(0, 255))
+def test_resizing_keeps_a_flat_image_flat(size, level):
+    images = np.full((1, 28, 28), level)
+    np.testing.assert_allclose(resize(images, size), level / 255, atol=1e-12)
+    assert resize_matrix(size).shape == (size, 28)
+
+
+def test_digits_are_class_by_class_with_a_constant():
+    digits = T.Digits((3, 1))
+    assert digits.x.shape == (800, 26) and (digits.x[:, -1] == 1).all()
+    assert digits.x.min() >= 0 and digits.x.max() <= 1
+    np.testing.assert_array_equal(digits.y[[0, 399, 400, 799]], [[1, 0], [1, 0], [0, 1], [0, 1]])
+    classes = digits.by_class()
+    assert [len(c.x) for c in classes] == [400, 400] and classes[1].output_size == 2
+    assert len(T.Digits((1, 3), split="test").x) == 200 and len(T.Digits((1, 3), split="all").x) == 1000
+
+
+def write_idx(path, array):
+    data = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+def test_digits_from_a_folder(tmp_path):
+    labels = np.array([3, 1, 1, 3])
+    images = RNG.integers(0, 255, (4, 28, 28))
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", images)
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", labels)
+    task = T.Digits((1, 3), size=28, source=str(tmp_path), split="test")
+    np.testing.assert_allclose(task.x[:, :-1], images[[1, 2, 0, 3]].reshape(4, -1) / 255)
+    assert len(T.Digits((1, 3), source=str(tmp_path), split="all").x) == 4
+    with pytest.raises(le.LearningEffortError, match="no IDX files of the split 'train'. It has the split test"):
+        T.Digits(source=str(tmp_path))
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x09abc")
+    with pytest.raises(le.LearningEffortError, match="damaged"):
+        T.Digits(source=str(tmp_path), split="test")
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: T.Digits((1, 11)), "different digits from 0 to 9"),
+        (lambda: T.Digits((1, 1)), "different digits"),
+        (lambda: T.Digits(size=29), "at most 28"),
+        (lambda: T.Digits(split="dev"), "'train', 'test', 'all'"),
+        (lambda: T.Digits(source="nowhere"), "no folder 'nowhere'"),
+        (lambda: T.TwoGaussians(std=-1), r"\[0, inf\)"),
+        (lambda: T.CorrelatedGaussians(flip_probability=1.5), r"\[0, 1\]"),
+        (lambda: T.ClassGaussians([1.0], [[-1.0]]), "positive semi-definite"),
+        (lambda: T.SemanticHierarchy(0), "at least 1"),
+        (lambda: T.Arrays(np.ones((3, 2)), np.ones((4, 1))), "same number of rows"),
+        (lambda: T.Arrays([[np.nan]], [[1.0]]), r"finite. Got nan at index \(0, 0\)"),
+        (lambda: T.FromMoments(np.eye(2), np.full((2, 1), 9.0), np.eye(1), np.zeros(2), np.zeros(1)), "some distribution"),
+        (lambda: T.FromMoments(np.eye(3), np.zeros((2, 1)), np.eye(1), np.zeros(2), np.zeros(1)), r"shape \(2, 2\)"),
+        (lambda: T.Mixture(PAIR, (0.5, 0.6)), "sum to 1"),
+        (lambda: T.Switching([PAIR[0], T.TwoGaussians()]), "same numbers of inputs"),
+        (lambda: T.Concatenated([]), "at least one task"),
+        (lambda: PAIR[0].moments(proportions=[1.0]), "takes no proportions"),
+    ],
+)
+def test_bad_input_is_explained(build, message):
+    with pytest.raises(le.LearningEffortError, match=message):
+        build()
+
+
+def test_moments_alone_cannot_be_sampled():
+    task = T.FromMoments(*T.TwoGaussians().moments())
+    with pytest.raises(le.LearningEffortError, match="cannot be sampled"):
+        task.sample(jax.random.key(0), 3)
