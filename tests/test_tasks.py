@@ -77,7 +77,7 @@ def test_digits_are_class_by_class_with_a_constant():
     digits = T.Digits((3, 1))
     assert digits.x.shape == (800, 26) and (digits.x[:, -1] == 1).all()
     assert digits.x.min() >= 0 and digits.x.max() <= 1
-    np.testing.assert_array_equal(digits.y[[0, 399, 400, 799]], [[1, 0], [1, 0], [0, 1], [0, 1]])
+    np.testing.assert_array_equal(np.asarray(digits.y)[[0, 399, 400, 799]], [[1, 0], [1, 0], [0, 1], [0, 1]])
     classes = digits.by_class()
     assert [len(c.x) for c in classes] == [400, 400] and classes[1].output_size == 2
     assert len(T.Digits((1, 3), split="test").x) == 200 and len(T.Digits((1, 3), split="all").x) == 1000

@@ -131,7 +131,7 @@ class Control(eqx.Module):
     def _full(self, value, learner: Learner) -> PyTree:
         shapes = self.parameter_shapes(learner)
         one_array = isinstance(shapes, tuple)
-        leaves = jax.tree.leaves(value)
+        leaves = [jnp.asarray(value)] if one_array else jax.tree.leaves(value)
         if len(leaves) == 1 and jnp.ndim(leaves[0]) == 0:
             leaves = leaves * (1 if one_array else len(shapes))
         targets = [shapes] if one_array else shapes

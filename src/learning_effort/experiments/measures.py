@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 
 
 def effort_norm(problem, effort) -> np.ndarray:
     """The norm over a control's numbers at each of the N steps, gains of all layers together."""
+    import jax
     import jax.numpy as jnp
 
     ks = jnp.arange(problem.horizon.length)
