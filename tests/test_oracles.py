@@ -26,7 +26,8 @@ def hyper(o, key):
 
 
 def learner_of(o, task, weights, **extra):
-    return le.LinearNetwork(
+    network = le.TanhNetwork if int(o["setting"].item().split()[0]) == 10 else le.LinearNetwork
+    return network(
         task,
         hidden=tuple(w.shape[0] for w in weights[:-1]),
         learning_rate=hyper(o, "learning_rate"),
@@ -138,6 +139,8 @@ CASES = {
     "s07_catprop_semantic_h4_beta5": category_engagement,
     "s08_switch_affine_every40": switching,
     "s09_taskmod_3pairs": modulation,
+    "s10_nonlinear_affine": gain,
+    "s10_nonlinear_affine_published": gain,
 }
 
 
@@ -193,3 +196,41 @@ def test_ascent_reproduces_the_sequence_of_values(oracle, name):
     method = le.GradientAscent(hyper(o, "control_lr"), int(o["K"]), optimizer=optimizer)
     solution = le.solve(problem, method, init=effort, progress=False)
     assert_matches(solution.history.value, o["V_sequence"])
+
+
+@pytest.mark.parametrize("name", ["s10_mc_affine_control", "s10_mc_affine_long_smallinit"])
+def test_tanh_average_dynamics_on_the_moments_of_samples(oracle, name):
+    o = oracle(name)
+    task = le.tasks.FromMoments(*(o[f"emp_{k}"] for k in ("Sigma_x", "Sigma_xy", "Sigma_y", "mean_x", "mean_y")))
+    weights = [o["W1_0"], o["W2_0"]]
+    learner = le.TanhNetwork(
+        task, hidden=(8,), learning_rate=float(o["learning_rate"]), weight_decay=float(o["reg_coef"]), weights=weights
+    )
+    n = o["time"].size
+    problem = le.Problem(learner, le.Gain(), le.Steps(n))
+    effort = problem.initial_effort()
+    if name == "s10_mc_affine_control":
+        parameters = {"hp_n_steps": n}
+        for layer, (m, amp, kappa, phi) in enumerate([(0, 0.15, 1.5, 0.3), (0, 0.15, 1.0, 0.8)], 1):
+            parameters |= {
+                f"sig{layer}_{k}": v for k, v in zip(("m", "amp", "kappa", "phi"), (m, amp, kappa, phi), strict=True)
+            }
+        effort = {"gain": [signal(parameters, i + 1, w.shape) for i, w in enumerate(weights)]}
+    rollout = problem.rollout(effort)
+    assert_matches(rollout.loss, o["L_ref_b"])
+    assert_matches(rollout.weights[0][-1], o["W1_end_ref_b"])
+    assert_matches(rollout.weights[1][-1], o["W2_end_ref_b"])
+    # The true network on samples of our own: within the sampling error of one full batch of that size.
+    sampled = le.Problem(
+        le.TanhNetwork(
+            le.tasks.CorrelatedGaussians(),
+            hidden=(8,),
+            learning_rate=float(o["learning_rate"]),
+            weight_decay=float(o["reg_coef"]),
+            weights=weights,
+        ),
+        le.Gain(),
+        le.Steps(n),
+    )
+    simulated = le.simulate(sampled, effort, 2000, 2)
+    assert np.abs(simulated.mean - o["L_true"]).max() < 0.05 * o["L_true"].max()

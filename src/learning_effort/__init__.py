@@ -16,6 +16,7 @@ _NAMES = {
     "LearningEffortError": "errors",
     "DivergenceError": "errors",
     "LinearNetwork": "learners",
+    "TanhNetwork": "learners",
     "Gain": "controls",
     "LearningRate": "controls",
     "Engagement": "controls",

@@ -12,7 +12,6 @@ import numpy as np
 from .errors import LearningEffortError, count
 from .learners.moments import MomentLearner
 from .problem import Effort, Problem
-from .tasks.base import data_moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +61,9 @@ def _simulate(problem: Problem, effort, batch_size: int, seeds):
     signals = {} if effort is None else problem.signals_at(effort, ks)
     static = {} if effort is None else problem.static_signals(effort)
 
-    def drawn(task, key, k, proportions):
-        x, y = task.sample(key, batch_size, k, proportions)
-        return jax.vmap(data_moments)(x, y) if task.is_set else data_moments(x, y)
+    def objective(weights, x, y, attention, signal):
+        errors = attention * (y - learner.predict(weights, x, signal)) ** 2
+        return jnp.mean(jnp.sum(errors, axis=1)) / 2
 
     def one(seed):
         keys = jax.random.split(jax.random.key(seed), ks.size)
@@ -72,14 +71,14 @@ def _simulate(problem: Problem, effort, batch_size: int, seeds):
         def body(weights, inputs):
             k, key, signal = inputs
             key, judging = jax.random.split(key)
-            # The gradient of a batch's squared loss is the field at the batch's own moments.
-            moments = drawn(learner.task, key, k, signal.get("proportions"))
-            judged = moments
+            x, y = learner.task.sample(key, batch_size, k, signal.get("proportions"))
+            slope = learner.over_set(jax.grad(objective), 3)(weights, x, y, signal.get("attention", 1.0), signal)
             if learner.evaluation is not None or "proportions" in signal:
-                task = learner.task if learner.evaluation is None else learner.evaluation
-                judged = drawn(task, judging, k, None)
-            loss = learner.over_set(learner.moment_loss, 2)(weights, judged, signal).mean()
-            field = learner.over_set(learner.moment_field, 2)(weights, moments, signal)
+                judge = learner.task if learner.evaluation is None else learner.evaluation
+                x, y = judge.sample(judging, batch_size, k)
+            loss = learner.over_set(objective, 3)(weights, x, y, 1.0, signal)
+            loss = jnp.mean(loss + learner.over_set(learner.penalty, 1)(weights))
+            field = jax.tree.map(lambda s, w: -s - learner.weight_decay * w, slope, weights)
             rate = learner._rate(signal)
             return jax.tree.map(lambda w, f: w + rate * f, weights, field), loss
 

@@ -2,5 +2,6 @@
 
 from .base import GradientLearner, Learner
 from .linear import LinearNetwork
+from .tanh import TanhNetwork
 
-__all__ = ["GradientLearner", "Learner", "LinearNetwork"]
+__all__ = ["GradientLearner", "Learner", "LinearNetwork", "TanhNetwork"]

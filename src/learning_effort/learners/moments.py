@@ -126,6 +126,17 @@ class MomentLearner(GradientLearner):
         decay = self.weight_decay / 2 * sum(jnp.sum(w**2) for w in weights)
         return decay + self.task.output_size / 2 * self.noise**2
 
+    def activation(self, hidden: Float[Array, "batch units"]) -> Float[Array, "batch units"]:
+        """What hidden units do to their input; nothing, unless a subclass says so."""
+        return hidden
+
+    def predict(self, weights: Weights, x: Float[Array, "batch I"], signals: Signals) -> Float[Array, "batch O"]:
+        """The network's outputs for inputs x, with gains."""
+        *hidden, last = effective_weights(weights, signals)
+        for w in hidden:
+            x = self.activation(x @ w.T)
+        return x @ last.T
+
     def moment_field(self, weights: Weights, moments: Moments, signals: Signals) -> Weights:
         raise NotImplementedError
 
