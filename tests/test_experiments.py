@@ -66,6 +66,16 @@ def test_gain_findings_hold_and_fail_on_their_opposites(gaussians):
     assert not any(holding(opposite)), opposite
 
 
+def test_an_interruption_while_certifying_keeps_the_solution(monkeypatch):
+    def interrupted(solution):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("learning_effort.certificate.certify", interrupted)
+    result = le.experiments.SingleNeuron(steps=40, seeds=1).run(progress=False)
+    assert result.solutions["control"].certificate.converged
+    assert result.solutions["control"].certificate.constant_value is None
+
+
 def test_plateaus_are_found_where_they_are():
     t = np.linspace(0, 10, 2000)
     loss = 2 - 1 / (1 + np.exp(-5 * (t - 3))) - 1 / (1 + np.exp(-5 * (t - 7)))

@@ -62,7 +62,10 @@ def best_constant_value(problem: Problem) -> float:
     """V of the best effort that is constant in time."""
     from .solvers.front import solve
 
-    return float(solve(with_knots(problem, 1), progress=False).value)
+    solution = solve(with_knots(problem, 1), progress=False)
+    if solution.reason.startswith("Interrupted"):
+        raise KeyboardInterrupt
+    return float(solution.value)
 
 
 def with_knots(problem: Problem, knots: int | None, interpolation: str = "hold") -> Problem:

@@ -50,7 +50,11 @@ class Experiment:
         from ..solvers import solve
 
         solution = solve(self.problem(), progress=progress)
-        return self.result({"control": dataclasses.replace(solution, certificate=certify(solution))})
+        try:
+            solution = dataclasses.replace(solution, certificate=certify(solution))
+        except KeyboardInterrupt:
+            pass  # what is solved is kept, with the certificate it has
+        return self.result({"control": solution})
 
     def result(self, solutions: dict) -> Result:
         """The `Result` of solutions already at hand: what `run` returns, and what a saved run is read back into."""
