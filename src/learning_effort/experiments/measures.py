@@ -26,19 +26,11 @@ def steepest_fall(loss: np.ndarray) -> int:
     return int(np.argmin(np.diff(loss)))
 
 
-def plateau_ends(loss: np.ndarray) -> list[int]:
-    """The steps at which a loss that falls in stages is half way down each: local extremes of its speed.
-
-    A stage is a local maximum of speed (smoothed over 1% of the horizon) above a twentieth of the largest.
-    """
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import find_peaks
-
-    speed = gaussian_filter1d(-np.diff(loss), max(len(loss) / 100, 1), mode="nearest")
-    top = speed.max()
-    padded = np.concatenate([[0.0], speed, [0.0]])
-    peaks, _ = find_peaks(padded, height=top / 20, prominence=top / 50)
-    return [int(p) - 1 for p in peaks]
+def times_to_fall(loss: np.ndarray, baseline: np.ndarray, times: np.ndarray, shares) -> np.ndarray:
+    """When a loss has first covered each share of the baseline's whole fall, from its start to its lowest; inf if never."""
+    levels = baseline[0] - np.asarray(shares) * (baseline[0] - baseline.min())
+    below = loss[:, None] <= levels + 1e-12
+    return np.where(below.any(0), times[below.argmax(0)], np.inf)
 
 
 def centre_of_effort(effort: np.ndarray) -> float:

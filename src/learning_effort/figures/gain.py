@@ -33,7 +33,7 @@ def gain_figure(result):
     label(axes[0], TIME, "net reward v (loss)", "a  net reward")
     label(axes[1], TIME, "loss L", "b  loss")
     label(axes[2], TIME, "size of the weights", "c  weights: L1 (mean), L2 (rms)", legend=False)
-    axes[2].legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    axes[2].legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     label(axes[3], TIME, "share of its maximum", "d  speed of learning and effort")
     label(axes[4], TIME, "weight", "e  ten weights, control", legend=False)
     label(axes[5], TIME, "gain", "f  their gains", legend=False)

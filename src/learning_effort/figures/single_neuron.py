@@ -58,7 +58,8 @@ def sweeps_figure(result):
         ):
             for value, curve in zip(values, dataset[f"{quantity}_{field}"].values, strict=True):
                 used = np.isfinite(curve)
-                axis.plot(np.arange(curve.size)[used] * rate, curve[used], color=colormaps["viridis"](norm(value)), lw=0.8)
-            label(axis, TIME, text, symbol if quantity == "gain" else "")
+                at = np.arange(curve.size)[used] * (1 / value if field == "steps" else rate)
+                axis.plot(at, curve[used], color=colormaps["viridis"](norm(value)), lw=0.8)
+            label(axis, "time / horizon" if field == "steps" else TIME, text, symbol if quantity == "gain" else "")
         figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes[:, column], label=symbol, location="bottom", aspect=30)
     return figure
