@@ -151,3 +151,6 @@ def test_a_task_of_moments_cannot_be_simulated():
         le.simulate(p, None, 4)
     with pytest.raises(le.LearningEffortError, match="batch_size"):
         le.simulate(p, None, 0)
+    for seeds in ([], [1.5], "ab", None, [-1], 0):
+        with pytest.raises(le.LearningEffortError, match="seeds"):
+            le.simulate(p, None, 4, seeds)

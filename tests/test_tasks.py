@@ -80,6 +80,7 @@ def test_digits_are_class_by_class_with_a_constant():
     np.testing.assert_array_equal(np.asarray(digits.y)[[0, 399, 400, 799]], [[1, 0], [1, 0], [0, 1], [0, 1]])
     classes = digits.by_class()
     assert [len(c.x) for c in classes] == [400, 400] and classes[1].output_size == 2
+    assert T.Digits(np.int64(3)).digits == (3,)
     assert len(T.Digits((1, 3), split="test").x) == 200 and len(T.Digits((1, 3), split="all").x) == 1000
 
 
@@ -98,6 +99,11 @@ def test_digits_from_a_folder(tmp_path):
     assert len(T.Digits((1, 3), source=str(tmp_path), split="all").x) == 4
     with pytest.raises(le.LearningEffortError, match="no IDX files of the split 'train'. It has the split test"):
         T.Digits(source=str(tmp_path))
+    whole = (tmp_path / "t10k-images-idx3-ubyte.gz").read_bytes()
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(whole[:200] + bytes(100) + whole[300:])
+    with pytest.raises(le.LearningEffortError, match="damaged"):
+        T.Digits(source=str(tmp_path), split="test")
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(whole)
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x09abc")
     with pytest.raises(le.LearningEffortError, match="damaged"):
         T.Digits(source=str(tmp_path), split="test")
@@ -108,6 +114,9 @@ def test_digits_from_a_folder(tmp_path):
     [
         (lambda: T.Digits((1, 11)), "different digits from 0 to 9"),
         (lambda: T.Digits((1, 1)), "different digits"),
+        (lambda: T.Digits((True, 3)), "different digits"),
+        (lambda: T.Digits(5.0), "different digits"),
+        (lambda: T.Digits(None), "different digits"),
         (lambda: T.Digits(size=29), "at most 28"),
         (lambda: T.Digits(split="dev"), "'train', 'test', 'all'"),
         (lambda: T.Digits(source="nowhere"), "no folder 'nowhere'"),

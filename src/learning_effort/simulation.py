@@ -44,7 +44,10 @@ def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: in
     **Raises:** `LearningEffortError` if the task cannot be sampled, or the learner does not learn from moments.
     """
     count(batch_size, "batch_size", "simulate")
-    seeds = list(range(count(seeds, "seeds", "simulate"))) if isinstance(seeds, int) else list(seeds)
+    if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds):
+        seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds]
+    else:
+        seeds = list(range(count(seeds, "seeds", "simulate")))
     if not isinstance(problem.learner, MomentLearner):
         raise LearningEffortError(f"simulate takes networks that learn from a task. Got {type(problem.learner).__name__}.")
     if effort is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import numbers
 import struct
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,12 +43,7 @@ class Digits(Arrays):
     split: str = eqx.field(static=True)
 
     def __init__(self, digits=(1, 3), size=5, source="bundled", split="train"):
-        digits = (digits,) if isinstance(digits, int) else tuple(digits)
-        if not digits or any(d not in range(10) for d in digits) or len(set(digits)) < len(digits):
-            raise LearningEffortError(
-                f"The 'digits' of Digits must be different digits from 0 to 9, at least one. Got {digits!r} instead."
-            )
-        self.digits = tuple(int(d) for d in digits)
+        self.digits = _chosen(digits)
         self.size = count(size, "size", "Digits")
         if size > SIDE:
             raise LearningEffortError(f"The 'size' of Digits must be at most {SIDE}, the images' own. Got {size} instead.")
@@ -65,6 +62,17 @@ class Digits(Arrays):
         """One task a digit, in their order, all with the full one-hot: the parts of a `Mixture` of classes."""
         labels = np.asarray(self.y).argmax(1)
         return [Arrays(self.x[labels == i], self.y[labels == i]) for i in range(len(self.digits))]
+
+
+def _chosen(digits) -> tuple[int, ...]:
+    """The digits named, as ints. **Raises:** `LearningEffortError` unless they are different whole numbers from 0 to 9."""
+    given = list(digits) if isinstance(digits, (tuple, list, range, np.ndarray)) else [digits]
+    whole = all(isinstance(d, numbers.Integral) and not isinstance(d, bool) and 0 <= d <= 9 for d in given)
+    if not given or not whole or len(set(given)) < len(given):
+        raise LearningEffortError(
+            f"The 'digits' of Digits must be different digits from 0 to 9, at least one. Got {digits!r} instead."
+        )
+    return tuple(int(d) for d in given)
 
 
 def resize_matrix(size: int) -> np.ndarray:
@@ -170,5 +178,5 @@ def _read_idx(folder: Path, prefix: str, kind: str) -> np.ndarray:
         if zeros != 0 or code != 8 or values.size != np.prod(shape):
             raise ValueError("its header does not fit its contents")
         return values.reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise LearningEffortError(f"{path} is damaged or not an IDX file: {error}.") from None
