@@ -1,5 +1,7 @@
 """Solutions on disk, and simulation on samples."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,45 @@ def test_files_that_cannot_be_read(tmp_path, solution):
     storage.write(dataset[["loss_control"]].drop_attrs(), tmp_path / "foreign.nc")
     with pytest.raises(le.LearningEffortError, match="not a solution"):
         le.load(tmp_path / "foreign.nc")
+
+
+def test_names_that_look_like_layers_do_not_collide(tmp_path):
+    learner = le.LinearNetwork(le.tasks.TwoGaussians(), hidden=())
+    controls = [le.Gain(), le.LearningRate(name="gain_0")]
+    solved = le.solve(le.Problem(learner, controls, le.Steps(20)), le.QuasiNewton(max_gradients=3), progress=False)
+    solved.save(tmp_path / "run.nc")
+    loaded = le.load(tmp_path / "run.nc")
+    np.testing.assert_array_equal(loaded.effort["gain"][0], solved.effort["gain"][0])
+    np.testing.assert_array_equal(loaded.effort["gain_0"], solved.effort["gain_0"])
+    assert (tmp_path / "run.nc").stat().st_mode & 0o777 == 0o666 & ~current_mask()
+    with pytest.raises(le.LearningEffortError, match="must be a word"):
+        le.Gain(name="a/b")
+
+
+def current_mask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("attribute", "content"),
+    [
+        ("format", None),
+        ("value", "much"),
+        ("problem", '{"class": "learning_effort.nothing:X", "fields": {}}'),
+        ("problem", '{"class": "learning_effort.__main__:X", "fields": {}}'),
+        ("problem", '{"class": "learning_effort.tasks.nothing:X", "fields": {}}'),
+        ("certificate", "[1"),
+    ],
+)
+def test_a_doctored_file_is_refused(tmp_path, solution, attribute, content):
+    solution.save(tmp_path / "run.nc")
+    dataset = storage.read(tmp_path / "run.nc")
+    dataset.attrs.pop(attribute) if content is None else dataset.attrs.update({attribute: content})
+    storage.write(dataset, tmp_path / "run.nc")
+    with pytest.raises(le.LearningEffortError):
+        le.load(tmp_path / "run.nc")
 
 
 def test_nothing_half_written(tmp_path, solution, monkeypatch):

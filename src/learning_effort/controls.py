@@ -70,8 +70,10 @@ class Control(eqx.Module):
         if interpolation == "linear" and knots == 1:
             raise LearningEffortError(f"Linear interpolation of {owner} needs at least 2 knots. Got 1; use 'hold'.")
         self.start = None if start is None else jax.tree.map(lambda s: array(s, "start", owner), start)
-        if name is not None and (not isinstance(name, str) or not name):
-            raise LearningEffortError(f"The 'name' of {owner} must be a word. Got {name!r} instead.")
+        if name is not None and not (isinstance(name, str) and name.isidentifier()):
+            raise LearningEffortError(
+                f"The 'name' of {owner} must be a word of letters, digits and underscores. Got {name!r} instead."
+            )
         self.name = self.default_name if name is None else name
 
     # What a subclass says -----------------------------------------------------------------------------------------

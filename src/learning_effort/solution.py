@@ -93,10 +93,10 @@ class Solution:
                 variables[f"weights_{kind}_{i}"] = (dims, weights, {"long_name": f"weights {i + 1} under {kind}"})
         for name, parts in self.effort.items():
             for i, part in enumerate(parts if isinstance(parts, list) else [parts]):
-                key = f"effort_{name}_{i}" if isinstance(parts, list) else f"effort_{name}"
+                key = f"effort_{name}.{i}" if isinstance(parts, list) else f"effort_{name}"
                 static = self.problem is not None and any(c.name == name and c.static for c in self.problem.controls)
-                first = f"{key}_0" if static else f"knot_{name}"
-                dims = (first, *(f"{key}_{j}" for j in range(1, part.ndim)))
+                first = f"{key}.0" if static else f"knot_{name}"
+                dims = (first, *(f"{key}.{j}" for j in range(1, part.ndim)))
                 variables[key] = (dims[: part.ndim], part, {"long_name": f"effort '{name}'"})
         for field in dataclasses.fields(History):
             variables[f"history_{field.name}"] = ("iteration", getattr(self.history, field.name))
@@ -172,15 +172,14 @@ def load(path, problem: Problem | None = None) -> Solution:
     if "effort_layers" not in dataset.attrs or "certificate" not in dataset.attrs:
         raise LearningEffortError(f"{path} is a netCDF file, but not a solution saved by learning-effort.")
     attributes = dataset.attrs
-    if int(attributes["format"]) > FORMAT:
-        raise LearningEffortError(
-            f"{path} is of format {int(attributes['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
-        )
-
     try:
+        if int(attributes["format"]) > FORMAT:
+            raise LearningEffortError(
+                f"{path} is of format {int(attributes['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
+            )
         effort = {}
         for name, layers in json.loads(attributes["effort_layers"]).items():
-            parts = [dataset[f"effort_{name}_{i}"].values for i in range(layers)]
+            parts = [dataset[f"effort_{name}.{i}"].values for i in range(layers)]
             effort[name] = parts if layers else dataset[f"effort_{name}"].values
 
         def rollout(kind):
@@ -210,5 +209,7 @@ def load(path, problem: Problem | None = None) -> Solution:
             gradients=int(attributes["gradients"]),
             seconds=float(attributes["seconds"]),
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except LearningEffortError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise LearningEffortError(f"{path} is incomplete: {error}. It cannot be read; solve again.") from None

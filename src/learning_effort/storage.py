@@ -15,6 +15,9 @@ import numpy as np
 
 from .errors import LearningEffortError
 
+#: The parts of this package whose classes a stored problem may name.
+DESCRIBED = ("tasks", "learners", "controls", "costs", "horizon", "problem")
+
 
 def writable_folder(folder) -> Path:
     """`folder`, made if need be and shown to be writable. **Raises:** `LearningEffortError` if it is not."""
@@ -38,6 +41,9 @@ def replace_file(path, write) -> None:
     os.close(handle)
     try:
         write(name)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # temporary files are private; what the user asked for is not
         os.replace(name, path)
     except OSError as error:
         raise LearningEffortError(f"{path} cannot be written: {error.strerror or error}.") from None
@@ -93,7 +99,7 @@ def describe(module) -> tuple[dict | None, list[np.ndarray]]:
             return {type(value).__name__: [encode(v) for v in value]}
         if isinstance(value, (np.ndarray, jnp.ndarray)):
             array = np.asarray(value)
-            same = (i for i, a in enumerate(arrays) if a.shape == array.shape and np.array_equal(a, array))
+            same = (i for i, a in enumerate(arrays) if _identical(a, array))
             place = next(same, len(arrays))
             if place == len(arrays):
                 arrays.append(array)
@@ -106,6 +112,10 @@ def describe(module) -> tuple[dict | None, list[np.ndarray]]:
         return None, []
 
 
+def _identical(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
 def rebuild(description: dict | None, array):
     """What `describe` described; `array` gives an array by its number. None for None."""
     if description is None:
@@ -114,9 +124,13 @@ def rebuild(description: dict | None, array):
     def decode(given):
         if "class" in given:
             place, _, name = given["class"].partition(":")
-            if not place.startswith("learning_effort."):
-                raise LearningEffortError(f"The file names a class {given['class']} that is not this package's.")
-            owner = getattr(importlib.import_module(place), name, None)
+            package, part, *_ = [*place.split("."), ""]
+            if package != "learning_effort" or part not in DESCRIBED:
+                raise LearningEffortError(f"The file names a class {given['class']} that is no part of a problem.")
+            try:
+                owner = getattr(importlib.import_module(place), name, None)
+            except ImportError:
+                owner = None
             if not (isinstance(owner, type) and issubclass(owner, eqx.Module)):
                 raise LearningEffortError(f"The file names {given['class']}, which this version does not have.")
             module = object.__new__(owner)
