@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED)
-	$(BIN)/learning-effort run gain-mnist --out $(DEMO)
+	$(BIN)/learning-effort run gain-mnist --seeds 1 --out $(DEMO)
 	@echo "The figure and the saved run are in $(DEMO):" && ls $(DEMO)
 
 test: $(INSTALLED)

@@ -1,13 +1,12 @@
 """The problem's value, gradient and costates, for every port, depth, basis and interpolation."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort import dynamics
+from learning_effort import blocks, dynamics
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 
@@ -75,10 +74,10 @@ def test_gradient_is_that_of_the_value(case):
 
 
 @pytest.mark.parametrize("case", ["gain, linear knots", "gain and rate", "initial weights of a set", "switching"])
-def test_segments_change_nothing(case, monkeypatch):
+def test_blocks_change_nothing(case, monkeypatch):
     problem, effort = build(case, steps=23)
     value, gradient = dynamics.value_and_gradient(problem, effort)
-    monkeypatch.setattr(dynamics, "KEPT_BYTES", 0)
+    monkeypatch.setattr(blocks, "CACHED_BYTES", 0)
     cut_value, cut_gradient = dynamics.value_and_gradient(problem, effort)
     assert cut_value == pytest.approx(float(value), rel=1e-12)
     assert dynamics.value(problem, effort) == pytest.approx(float(value), rel=1e-12)
@@ -95,21 +94,6 @@ def test_the_gradient_can_be_differentiated_forwards():
         np.testing.assert_allclose(p, (a - b) / 2e-5, rtol=1e-5, atol=1e-7)
 
 
-def test_problems_of_equal_shape_map():
-    def problem(decay, beta, discount):
-        learner = linear(weight_decay=decay)
-        return le.Problem(learner, le.Gain(cost=le.costs.Exponential(beta)), le.Steps(12), discount=discount)
-
-    problems = [problem(0.0, 0.3, 0.9), problem(0.1, 0.5, 1.0)]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *problems)
-    effort = jax.tree.map(lambda e: e + 0.1, problems[0].initial_effort())
-    values, gradients = eqx.filter_vmap(lambda p: p.value_and_gradient(effort))(stacked)
-    for i, p in enumerate(problems):
-        value, gradient = p.value_and_gradient(effort)
-        assert values[i] == pytest.approx(float(value), rel=1e-12)
-        np.testing.assert_allclose(gradients["gain"][0][i], gradient["gain"][0], rtol=1e-10)
-
-
 def test_the_first_costate_prices_the_initial_weights():
     learner = linear()
     problem = le.Problem(learner, [le.LearningRate(), le.InitialWeights()], le.Steps(15), discount=0.9)
@@ -119,15 +103,6 @@ def test_the_first_costate_prices_the_initial_weights():
     for price, slope in zip(costates, gradient, strict=True):
         assert price.shape == (15, *slope.shape)
         np.testing.assert_allclose(price[0], slope, rtol=1e-12)
-
-
-def test_neutral_effort_leaves_the_learner_alone():
-    for case in CASES:
-        problem, _ = build(case)
-        neutral, baseline = problem.rollout(problem.neutral_effort()), problem.baseline()
-        np.testing.assert_allclose(neutral.loss, baseline.loss, rtol=1e-12, err_msg=case)
-        assert (baseline.cost == 0).all()
-        np.testing.assert_allclose(neutral.reward, -1.3 * neutral.loss - neutral.cost, rtol=1e-12)
 
 
 def test_a_horizon_need_not_be_a_multiple_of_its_knots():

@@ -11,12 +11,13 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("costs", "experiments", "figures", "tasks")
+_SUBMODULES = ("costs", "experiments", "figures", "losses", "tasks")
 _NAMES = {
     "LearningEffortError": "errors",
     "DivergenceError": "errors",
     "LinearNetwork": "learners",
     "TanhNetwork": "learners",
+    "SampledNetwork": "learners",
     "Gain": "controls",
     "LearningRate": "controls",
     "Engagement": "controls",
@@ -29,8 +30,11 @@ _NAMES = {
     "solve_many": "solvers",
     "GradientAscent": "solvers",
     "QuasiNewton": "solvers",
+    "Exact": "solvers",
+    "Policy": "solvers",
     "certify": "certificate",
     "Certificate": "certificate",
+    "sensitivities": "sensitivity",
     "Solution": "solution",
     "load": "solution",
     "simulate": "simulation",

@@ -5,6 +5,9 @@ PAPER = (
     "Networks. arXiv:2310.19919."
 )
 METHODS = {
+    "exact solution of the flow": "Pontryagin, L. S., Boltyanskii, V. G., Gamkrelidze, R. V. & Mishchenko, E. F. The "
+    "Mathematical Theory of Optimal Processes (Wiley, 1962).",
+    "exact solution by dynamic programming": "Bellman, R. Dynamic Programming (Princeton University Press, 1957).",
     "quasi-Newton": "Liu, D. C. & Nocedal, J. On the limited memory BFGS method for large scale optimization. "
     "Mathematical Programming 45, 503–528 (1989); Bertsekas, D. P. Projected Newton methods for optimization problems "
     "with simple constraints. SIAM Journal on Control and Optimization 20, 221–246 (1982).",
@@ -13,4 +16,4 @@ METHODS = {
 
 def citation(solution) -> str:
     """The references of the theory and of the methods a `Solution` actually used, one a line."""
-    return "\n".join([PAPER, *(text for name, text in METHODS.items() if solution.method.startswith(name))])
+    return "\n".join([PAPER, *(text for name, text in METHODS.items() if name in solution.method)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ USAGE = """usage: learning-effort COMMAND
   run NAME [flags]     solve one and save it; `run NAME --help` lists its flags
   show PATH            what a saved run holds
   plot PATH            the figure of a saved run again
+  reproduce [flags]    every experiment into one folder, with one table of findings; `reproduce --help`
   --version            the version"""
 
 
@@ -42,7 +42,7 @@ def _dispatch(arguments: list[str]) -> None:
     if command == "--version":
         print(f"learning-effort {__version__}")
         return
-    commands = {"list": _list, "run": _run, "show": _show, "plot": _plot}
+    commands = {"list": _list, "run": _run, "show": _show, "plot": _plot, "reproduce": _reproduce}
     if command not in commands:
         raise LearningEffortError(f"There is no command '{command}'.{_near(command, commands)}\n{USAGE}")
     commands[command](rest)
@@ -77,14 +77,10 @@ def _experiment_class(name: str):
     return registry[name]
 
 
-def _parsed(experiment_class, flags: list[str]):
-    """The experiment and the output folder that flags ask for."""
-    import contextlib
-    import io
-
+def _run_options(experiment_class):
     import tyro
 
-    options_class = dataclasses.make_dataclass(
+    return dataclasses.make_dataclass(
         "Options",
         [
             ("experiment", tyro.conf.OmitArgPrefixes[experiment_class]),
@@ -92,84 +88,59 @@ def _parsed(experiment_class, flags: list[str]):
             ("quiet", Annotated[bool, tyro.conf.arg(help="Show no progress.")], False),
         ],
     )
+
+
+def _parsed(options_class, command: str, flags: list[str]):
+    """The options that the flags of a command ask for."""
+    import contextlib
+    import io
+
+    import tyro
+
     if "-h" in flags or "--help" in flags:
-        tyro.cli(options_class, prog=f"learning-effort run {experiment_class.name}", args=["--help"])
+        tyro.cli(options_class, prog=f"learning-effort {command}", args=["--help"])
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint), contextlib.redirect_stdout(complaint):
-            options = tyro.cli(options_class, prog=f"learning-effort run {experiment_class.name}", args=flags)
+            return tyro.cli(options_class, prog=f"learning-effort {command}", args=flags)
     except SystemExit:
         text = " ".join(line.strip("│╭╮╰╯─ ") for line in complaint.getvalue().splitlines()).split()
         raise LearningEffortError(
-            f"These flags do not fit {experiment_class.name}: {' '.join(text)} "
-            f"`learning-effort run {experiment_class.name} --help` lists them."
+            f"These flags do not fit {command.removeprefix('run ')}: {' '.join(text)} "
+            f"`learning-effort {command} --help` lists them."
         ) from None
-    return options
 
 
 def _run(rest: list[str]) -> None:
     if not rest or rest[0] in ("-h", "--help"):
         raise LearningEffortError("'run' needs the name of an experiment. `learning-effort list` names them all.")
-    options = _parsed(_experiment_class(rest[0]), rest[1:])
-    from . import storage
-    from .figures import save_figure
+    experiment_class = _experiment_class(rest[0])
+    options = _parsed(_run_options(experiment_class), f"run {experiment_class.name}", rest[1:])
+    from .experiments.saved import findings_of, solve_and_save
 
-    folder = storage.writable_folder(options.out)
-    experiment = options.experiment
-    result = experiment.run(progress=not options.quiet)
-    findings = experiment.findings(result)
-    if len(result.solutions) == 1:
-        result.solutions["control"].save(folder / "run.nc")
-    else:
-        storage.write(result.dataset, folder / "run.nc")
-    record = {
-        "experiment": experiment.name,
-        "fields": dataclasses.asdict(experiment),
-        "solutions": len(result.solutions),
-        "findings": [finding._asdict() for finding in findings],
-        "version": __version__,
-    }
-    storage.write_text(json.dumps(record, indent=2), folder / "run.json")
-    paths = save_figure(experiment.figure(result), folder)
-    _print_result(result)
-    _print_findings(findings)
+    result, record = solve_and_save(options.experiment, options.out, not options.quiet)
+    _print_result(result, record)
+    _print_findings(findings_of(record))
     print("Files")
-    for path in (folder / "run.nc", folder / "run.json", *paths):
-        print(f"  {path}")
+    for name in ("run.nc", "run.json", "figure.png", "figure.pdf"):
+        print(f"  {Path(options.out) / name}")
 
 
-def _print_result(result) -> None:
+def _print_result(result, record) -> None:
+    known = record["certificate"]
     if len(result.solutions) == 1:
-        print(result.solutions["control"].summary())
-        return
-    solutions = result.solutions.values()
-    worst = max(solutions, key=lambda s: s.certificate.residual)
-    converged = sum(s.certificate.converged for s in solutions)
-    print(
-        f"{len(solutions)} problems solved together in {sum(s.seconds for s in solutions):.1f} s, {converged} converged; "
-        f"the largest scaled residual is {worst.certificate.residual:.1e}."
-    )
+        print(next(iter(result.solutions.values())).summary())
+    elif known:
+        print(
+            f"{known['of']} problems solved in {record['seconds']:.1f} s, {known['converged']} converged; "
+            f"the largest scaled residual is {known['residual']:.1e}."
+        )
 
 
 def _print_findings(findings) -> None:
     print("Findings")
     for name, measured, holds in findings:
         print(f"  [{'holds' if holds else 'does not hold':^13}] {name}: {measured}")
-
-
-def _record(path: str) -> tuple[Path, dict]:
-    """The folder of a saved run and what its run.json says."""
-    folder = Path(path)
-    folder = folder if folder.is_dir() else folder.parent
-    file = folder / "run.json"
-    if not Path(path).exists() or not file.is_file():
-        raise LearningEffortError(f"There is no saved run at {path}. Give the folder that `run --out` wrote.")
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        record["findings"], record["fields"], record["experiment"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise LearningEffortError(f"{file} is damaged: {error}.") from None
-    return folder, record
 
 
 def _show(rest: list[str]) -> None:
@@ -180,7 +151,9 @@ def _show(rest: list[str]) -> None:
 
         print(load(path).summary())
         return
-    folder, record = _record(rest[0])
+    from .experiments.saved import findings_of, read_record
+
+    folder, record = read_record(rest[0])
     print(f"{record['experiment']}: {', '.join(f'{k}={v}' for k, v in record['fields'].items())}")
     if record["solutions"] == 1:
         from .solution import load
@@ -190,25 +163,53 @@ def _show(rest: list[str]) -> None:
         from .storage import read
 
         print(read(folder / "run.nc"))
-    _print_findings([(f["name"], f["measured"], f["holds"]) for f in record["findings"]])
+    _print_findings(findings_of(record))
 
 
 def _plot(rest: list[str]) -> None:
-    from . import storage
-    from .experiments import Result
+    from .experiments.saved import read_record, read_result
     from .figures import save_figure
-    from .solution import load
 
     _exactly(rest, 1, "plot")
-    folder, record = _record(rest[0])
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record["fields"].items()}
-    try:
-        experiment = _experiment_class(record["experiment"])(**fields)
-    except TypeError as error:
-        raise LearningEffortError(f"{folder / 'run.json'} does not fit this version: {error}.") from None
-    if record["solutions"] == 1:
-        result = experiment.result({"control": load(folder / "run.nc")})
-    else:
-        result = Result(experiment, {}, {}, storage.read(folder / "run.nc"))
-    for path in save_figure(experiment.figure(result), folder):
+    result = read_result(rest[0])
+    for path in save_figure(result.experiment.figure(result), read_record(rest[0])[0]):
         print(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _ReproduceOptions:
+    """Run every experiment of the paper into one folder, and say which of its findings hold.
+
+    Called again, it goes on where it stopped: what is complete in the folder is not done again.
+
+    Args:
+        out: The folder to save in, a folder an experiment.
+        only: The experiments to run (all, if none is named).
+        quick: Short horizons and one seed: a look at everything in minutes, not for its findings.
+        compare_ascent: Experiments (or: all) whose first problem the paper's Algorithm 1 solves too.
+        quiet: Show no progress.
+    """
+
+    out: str = "reproduction"
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    compare_ascent: tuple[str, ...] = ()
+    quiet: bool = False
+
+
+def _reproduce(rest: list[str]) -> None:
+    from .experiments import registry
+
+    options = _parsed(_ReproduceOptions, "reproduce", rest)
+    only = [_experiment_class(name).name for name in options.only]
+    compared = registry if "all" in options.compare_ascent else [_experiment_class(n).name for n in options.compare_ascent]
+    from .experiments.reproduce import reproduce
+
+    experiments = [e().quick() if options.quick else e() for e in registry.values()]
+    try:
+        whole = reproduce(experiments, options.out, only, compared, not options.quiet)
+    except KeyboardInterrupt:
+        print("learning-effort: interrupted; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+    if not whole:
+        sys.exit(1)

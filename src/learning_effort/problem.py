@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from . import dynamics
 from ._modules import plain_method
 from .controls import Control
-from .errors import LearningEffortError, number, require_float64
+from .errors import LearningEffortError, is_traced, number, require_float64
 from .horizon import Steps, check_knots
 from .learners.base import Learner
 
@@ -150,13 +150,30 @@ class Problem(eqx.Module):
 
     @plain_method
     def value_and_gradient(self, effort: Effort) -> tuple[Float[Array, ""], Effort]:
-        """V and its exact discrete gradient ∂V/∂effort, in effort's tree (mathematics.md §4)."""
-        return _value_and_gradient(self, self.check_effort(effort))
+        """V and its exact discrete gradient ∂V/∂effort, in effort's tree (mathematics.md §4).
+
+        **Raises:** `LearningEffortError`, unless it is being compiled or mapped, if V is finite and its gradient is not.
+        """
+        value, gradient = _value_and_gradient(self, self.check_effort(effort))
+        leaves = jax.tree.leaves(gradient)
+        if not any(is_traced(leaf) for leaf in (value, *leaves)) and jnp.isfinite(value).all():
+            if not all(jnp.isfinite(leaf).all() for leaf in leaves):
+                raise LearningEffortError(self.learner.explain_nonfinite_gradient())
+        return value, gradient
 
     @plain_method
     def rollout(self, effort: Effort) -> Rollout:
         """Learning under `effort`, at all N states."""
         return _rollout(self, self.check_effort(effort))
+
+    def thinned_rollout(self, effort: Effort | None, steps: Int[Array, " T"]) -> Rollout:
+        """As `rollout`, with weights (T, …) at the increasing `steps` only; effort None is the uncontrolled learner."""
+        return _rollout(self, None if effort is None else self.check_effort(effort), jnp.asarray(steps))
+
+    def neutral_cost(self) -> Float[Array, ""]:
+        """What the neutral effort costs, per unit of time."""
+        costs = (c.cost_of(c.neutral_parameters(self.learner), self.learner) for c in self.controls)
+        return sum(costs, jnp.zeros(()))
 
     def baseline(self) -> Rollout:
         """The uncontrolled learner: every port neutral, no cost."""
@@ -208,21 +225,6 @@ class Problem(eqx.Module):
         """The ports' signals at steps `ks`, each with a leading axis S."""
         return self.applied(self.parameters_at(effort, ks), ks)[0]
 
-    def prepared_learner(self) -> Learner:
-        """The learner with everything that does not change during learning computed once."""
-        return self.learner.prepared()
-
-    def accumulate(self, gradient: Effort, to_parameters: Effort, ks: Int[Array, " S"], whole: bool = False) -> Effort:
-        """Add to `gradient` the transpose of `parameters_at`; `whole` says that `ks` are all the steps."""
-        result = {}
-        for c in self.controls:
-            own, pulled = gradient[c.name], to_parameters[c.name]
-            if c.static:
-                result[c.name] = jax.tree.map(jnp.add, own, pulled)
-            else:
-                result[c.name] = jax.tree.map(lambda g, p, c=c: self._scatter(c, g, p, ks, whole), own, pulled)
-        return result
-
     def knot_weights(self) -> Effort:
         """The weight γ^{t}Δt of each knot, summed with its interpolation weights, in effort's tree."""
         ks = jnp.arange(self.horizon.length)
@@ -233,7 +235,7 @@ class Problem(eqx.Module):
             if c.static:
                 result[c.name] = jax.tree.map(lambda s: jnp.full(s.shape, weights.sum()), start)
                 continue
-            own = self._scatter(c, jnp.zeros(self.knots(c)), weights, ks, True)
+            own = self._spread(c, weights, ks)
             result[c.name] = jax.tree.map(
                 lambda s, own=own: jnp.broadcast_to(own.reshape(-1, *[1] * s.ndim), (own.size, *s.shape)), start
             )
@@ -244,8 +246,8 @@ class Problem(eqx.Module):
             return parameters
         return jax.tree.map(lambda p: jnp.broadcast_to(p, (self.knots(control), *p.shape)), parameters)
 
-    def _places(self, control: Control, ks):
-        """The knots at or before steps `ks`, and how far each step is towards the next (None: held)."""
+    def places(self, control: Control, ks):
+        """The knots at or before steps `ks`, and how far each step is towards the next, in [0, 1] (None: held)."""
         last, knots = self.horizon.length - 1, self.knots(control)
         ks = jnp.minimum(ks, last)
         if control.interpolation == "hold" or knots == 1:
@@ -255,7 +257,7 @@ class Problem(eqx.Module):
         return place, position - place
 
     def _interpolate(self, control: Control, knots, ks):
-        place, fraction = self._places(control, ks)
+        place, fraction = self.places(control, ks)
         if fraction is None:
             if knots.shape[0] == ks.shape[0] == self.horizon.length:
                 return knots
@@ -263,15 +265,13 @@ class Problem(eqx.Module):
         fraction = fraction.reshape(-1, *[1] * (knots.ndim - 1))
         return knots[place] * (1 - fraction) + knots[place + 1] * fraction
 
-    def _scatter(self, control: Control, gradient, pulled, ks, whole: bool):
-        place, fraction = self._places(control, ks)
+    def _spread(self, control: Control, weights: Float[Array, " S"], ks) -> Float[Array, " K"]:
+        """The transpose of `_interpolate`: each step's weight given to the knots around it."""
+        place, fraction = self.places(control, ks)
+        none = jnp.zeros(self.knots(control))
         if fraction is None:
-            if whole and gradient.shape[0] == self.horizon.length:
-                return gradient + pulled
-            return gradient.at[place].add(pulled, indices_are_sorted=True)
-        fraction = fraction.reshape(-1, *[1] * (pulled.ndim - 1))
-        gradient = gradient.at[place].add(pulled * (1 - fraction), indices_are_sorted=True)
-        return gradient.at[place + 1].add(pulled * fraction, indices_are_sorted=True)
+            return none.at[place].add(weights)
+        return none.at[place].add(weights * (1 - fraction)).at[place + 1].add(weights * fraction)
 
 
 @eqx.filter_jit
@@ -290,8 +290,8 @@ def _costates(problem: Problem, effort):
 
 
 @eqx.filter_jit
-def _rollout(problem: Problem, effort) -> Rollout:
-    unrolled = dynamics.unroll(problem, effort)
+def _rollout(problem: Problem, effort, steps=None) -> Rollout:
+    unrolled = dynamics.unroll(problem, effort, steps)
     losses, costs = unrolled.losses, unrolled.costs
     times = jnp.arange(problem.horizon.length) * problem.learner.step_size
     reward = -problem.reward_scale * losses - costs

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._modules import replaced
 from .errors import LearningEffortError, count
 from .learners.moments import MomentLearner
+from .learners.sampled import SampledNetwork
 from .problem import Effort, Problem
 
 
@@ -35,7 +37,8 @@ def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: in
 
     At each step `batch_size` samples are drawn, in the controlled proportions where there are any, and the learner
     follows the gradient of the batch's mean loss through the same ports; its loss is that of the batch (of a batch of the
-    evaluation task where there is one), decay and noise included.
+    evaluation task where there is one), decay and noise included. A `SampledNetwork` learns on batches of this size, drawn with
+    these seeds in place of its own, by its own optimiser; its loss is the performance loss it always has.
 
     **Arguments:** `problem`; `effort`, or None for the uncontrolled learner; `batch_size` ≥ 1; `seeds`, how many, or which.
 
@@ -48,11 +51,12 @@ def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: in
         seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds]
     else:
         seeds = list(range(count(seeds, "seeds", "simulate")))
-    if not isinstance(problem.learner, MomentLearner):
+    if not isinstance(problem.learner, (MomentLearner, SampledNetwork)):
         raise LearningEffortError(f"simulate takes networks that learn from a task. Got {type(problem.learner).__name__}.")
     if effort is not None:
         effort = problem.check_effort(effort)
-    losses = _simulate(problem, effort, batch_size, jnp.asarray(seeds))
+    simulated = _simulate if isinstance(problem.learner, MomentLearner) else _simulate_sampled
+    losses = simulated(problem, effort, batch_size, jnp.asarray(seeds))
     times = np.arange(problem.horizon.length) * float(problem.learner.step_size)
     return Simulation(times, np.asarray(losses))
 
@@ -86,5 +90,15 @@ def _simulate(problem: Problem, effort, batch_size: int, seeds):
             return jax.tree.map(lambda w, f: w + rate * f, weights, field), loss
 
         return jax.lax.scan(body, learner.init(static), (ks, keys, signals))[1]
+
+    return jax.vmap(one)(seeds)
+
+
+@eqx.filter_jit
+def _simulate_sampled(problem: Problem, effort, batch_size: int, seeds):
+    def one(seed):
+        learner = replaced(problem.learner, batch_size=batch_size, seed=seed)
+        problem_here = replaced(problem, learner=learner)
+        return (problem_here.baseline() if effort is None else problem_here.rollout(effort)).loss
 
     return jax.vmap(one)(seeds)

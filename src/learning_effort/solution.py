@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from . import storage
-from .certificate import Certificate
+from .certificate import Certificate, first_certificate
 from .errors import LearningEffortError
 from .problem import Effort, Problem, Rollout
 
@@ -38,6 +38,8 @@ class Solution:
     - `rollout`, `baseline`: `Rollout`s, losses at all N steps, weights at the steps `weight_steps` (at most 500).
     - `history`, `certificate`, `reason` (why the solver stopped), `method`, `gradients`, `seconds`.
     - `problem`: None if the solution was loaded and its problem could not be rebuilt.
+    - `starts`: the value that each start reached, in order; `optima`: for each, the number of the optimum it reached, 0
+      being the best. None for a single start.
     """
 
     problem: Problem | None
@@ -54,6 +56,8 @@ class Solution:
     method: str
     gradients: int
     seconds: float
+    starts: np.ndarray | None = None
+    optima: np.ndarray | None = None
 
     @property
     def weight_times(self) -> np.ndarray:
@@ -70,7 +74,20 @@ class Solution:
         lines = [f"  {name:<18}{value:>18.10g}" for name, value in rows]
         lines.append(f"  {'gradients':<18}{self.gradients:>18d}")
         lines.append(f"  {'seconds':<18}{self.seconds:>18.1f}")
-        return "\n".join([f"Solved by {self.method}", *lines, f"  {self.reason}", f"  {self.certificate.sentence}"])
+        text = [f"Solved by {self.method}", *lines, f"  {self.reason}", f"  {self.certificate.sentence}"]
+        if self.starts is not None and self.starts_in_words() not in self.certificate.sentence:
+            text.append(f"  {self.starts_in_words()}")
+        return "\n".join(text)
+
+    def starts_in_words(self) -> str:
+        """What several starts reached: each distinct optimum's value and how many starts reached it."""
+        if self.starts is None:
+            return "There was a single start."
+        numbers, counts = np.unique(self.optima, return_counts=True)
+        best = [self.starts[self.optima == number].max() for number in numbers]
+        reached = ", ".join(f"{value:.8g} ({count}×)" for value, count in zip(best, counts, strict=True))
+        optima = "one optimum" if len(numbers) == 1 else f"{len(numbers)} distinct optima"
+        return f"{len(self.starts)} starts reached {optima}: {reached}."
 
     def plot(self):
         """A matplotlib Figure: loss, reward and effort, with the baseline."""
@@ -100,6 +117,9 @@ class Solution:
                 variables[key] = (dims[: part.ndim], part, {"long_name": f"effort '{name}'"})
         for field in dataclasses.fields(History):
             variables[f"history_{field.name}"] = ("iteration", getattr(self.history, field.name))
+        if self.starts is not None:
+            variables["starts"] = ("start", self.starts, {"long_name": "value that each start reached"})
+            variables["optima"] = ("start", self.optima, {"long_name": "number of the optimum that each start reached"})
         attributes = {
             "format": FORMAT,
             "value": self.value,
@@ -133,23 +153,22 @@ class Solution:
         storage.write(dataset, path)
 
 
-def build(problem, effort, history, reason, method, gradients, seconds, certificate) -> Solution:
-    """A `Solution` from what a solver found, with both rollouts and the values compared."""
+def build(problem, effort, history, reason, method, gradients, seconds, converged: bool, residual: float) -> Solution:
+    """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate."""
     effort = jax.tree.map(np.asarray, effort)
     steps = np.unique(np.linspace(0, problem.horizon.length - 1, WEIGHT_TIMES).round().astype(int))
-
-    def thinned(rollout: Rollout) -> Rollout:
-        rollout = rollout._replace(weights=[w[steps] for w in rollout.weights])
-        return jax.tree.map(np.asarray, rollout)
-
+    rollout, baseline = (jax.tree.map(np.asarray, problem.thinned_rollout(e, steps)) for e in (effort, None))
+    weights = np.asarray(problem.weights(np.arange(problem.horizon.length)))
+    value, baseline_value = (float(weights @ r.reward) for r in (rollout, baseline))
+    certificate = first_certificate(problem, effort, converged, residual, value, baseline_value)
     return Solution(
         problem=problem,
         effort=effort,
-        value=float(problem.value(effort)),
-        baseline_value=float(problem.baseline_value()),
-        neutral_value=float(problem.value(problem.neutral_effort())),
-        rollout=thinned(problem.rollout(effort)),
-        baseline=thinned(problem.baseline()),
+        value=value,
+        baseline_value=baseline_value,
+        neutral_value=baseline_value - float(problem.neutral_cost()) * float(weights.sum()),
+        rollout=rollout,
+        baseline=baseline,
         weight_steps=steps,
         history=history,
         certificate=certificate,
@@ -208,6 +227,8 @@ def load(path, problem: Problem | None = None) -> Solution:
             method=str(attributes["method"]),
             gradients=int(attributes["gradients"]),
             seconds=float(attributes["seconds"]),
+            starts=dataset["starts"].values if "starts" in dataset else None,
+            optima=dataset["optima"].values if "optima" in dataset else None,
         )
     except LearningEffortError:
         raise

@@ -1,11 +1,15 @@
-"""An experiment of the paper: a frozen dataclass of parameters, the problems it builds, its findings and its figure."""
+"""An experiment of the paper: a frozen dataclass of parameters, the problems it builds, its findings and its figure.
+
+Everything that findings and figures need is in the result's dataset, so that a saved run can be judged and drawn again
+without solving anything.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
-from ..errors import LearningEffortError
+from ..errors import LearningEffortError, count
 
 
 class Finding(NamedTuple):
@@ -18,23 +22,28 @@ class Finding(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What an experiment's `run` returns: `solutions` by label, `simulations` by label, and a compact `dataset`."""
+    """What an experiment's `run` returns: `solutions` by label (none where a saved run was read), and `dataset`."""
 
     experiment: Any
     solutions: dict
-    simulations: dict
     dataset: Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What every experiment offers: `problems()`, `run()`, `findings(result)`, `figure(result)`."""
+    """What every experiment offers: `problems()`, `run()`, `findings(result)`, `figure(result)`, `quick()`.
+
+    `ascent` is Algorithm 1 as the paper ran it: (step size, iterations), or (step size, iterations, "amsgrad" or "adam").
+    `needs` names the experiments whose datasets it builds on.
+    """
 
     name: ClassVar[str]
     description: ClassVar[str]
+    ascent: ClassVar[tuple | None] = None
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def problems(self) -> dict:
-        """The problems it solves, by label."""
+        """The problems it solves, by label; none where nothing is optimised."""
         raise NotImplementedError
 
     def problem(self):
@@ -44,43 +53,73 @@ class Experiment:
             raise LearningEffortError(f"{self.name} has {len(problems)} problems; use problems().")
         return next(iter(problems.values()))
 
-    def run(self, progress=True) -> Result:
-        """Solve, certify and simulate. **Arguments:** `progress` as for `le.solve`."""
+    def solve(self, progress=True) -> dict:
+        """The solutions of its problems, by label, those of equal shape solved together; a single one is certified in full."""
         from ..certificate import certify
-        from ..solvers import solve
+        from ..solvers import solve, solve_many
 
+        problems = self.problems()
+        if not problems:
+            return {}
+        if len(problems) != 1:
+            return dict(zip(problems, solve_many(list(problems.values()), progress=progress), strict=True))
         solution = solve(self.problem(), progress=progress)
         try:
             solution = dataclasses.replace(solution, certificate=certify(solution))
         except KeyboardInterrupt:
             pass  # what is solved is kept, with the certificate it has
-        return self.result({"control": solution})
+        return {label: solution for label in problems}
+
+    def run(self, progress=True, earlier: dict | None = None) -> Result:
+        """Solve, certify and, where the paper does, simulate.
+
+        **Arguments:** `progress` as for `le.solve`; `earlier`, {name: dataset} of experiments already run, for one that
+        `needs` them (it overrides this method and asks `needed`).
+        """
+        return self.result(self.solve(progress))
+
+    def needed(self, progress=True, earlier: dict | None = None) -> dict:
+        """{name: dataset} of the experiments it `needs`: from `earlier` where they are there, else run with the paper's
+        parameters."""
+        from . import registry
+
+        earlier = earlier or {}
+        return {n: earlier[n] if n in earlier else registry[n]().run(progress).dataset for n in self.needs}
 
     def result(self, solutions: dict) -> Result:
         """The `Result` of solutions already at hand: what `run` returns, and what a saved run is read back into."""
-        simulations = self.simulations(solutions)
-        return Result(self, solutions, simulations, self.dataset(solutions, simulations))
+        from .collect import answers
 
-    def simulations(self, solutions: dict) -> dict:
-        """Simulations on samples, by label; none unless an experiment has them."""
-        return {}
+        dataset = self.dataset(solutions)
+        return Result(self, solutions, dataset.merge(answers(solutions)) if solutions else dataset)
 
-    def dataset(self, solutions: dict, simulations: dict):
-        """Loss, reward and cost of control and baseline, and simulated means, as an `xarray.Dataset`."""
-        import xarray as xr
-
-        (solution,) = solutions.values()
-        variables = {}
-        for kind, rollout in (("control", solution.rollout), ("baseline", solution.baseline)):
-            for quantity in ("loss", "reward", "cost"):
-                variables[f"{quantity}_{kind}"] = ("time", getattr(rollout, quantity))
-        for label, simulation in simulations.items():
-            variables[f"simulated_{label}_mean"] = ("time", simulation.mean)
-            variables[f"simulated_{label}_std"] = ("time", simulation.std)
-        return xr.Dataset(variables, {"time": ("time", solution.rollout.times)})
+    def dataset(self, solutions: dict):
+        """What findings and figure need, as an `xarray.Dataset`."""
+        raise NotImplementedError
 
     def findings(self, result: Result) -> list[Finding]:
+        """The paper's claims, each with its measure; from `result.dataset` alone."""
         raise NotImplementedError
 
     def figure(self, result: Result):
+        """The paper's figure as a matplotlib Figure; from `result.dataset` alone."""
         raise NotImplementedError
+
+    def quick(self) -> Experiment:
+        """The same experiment with short horizons and one seed: for a look, not for its findings."""
+        fields = {f.name for f in dataclasses.fields(self)}
+        changes = {"steps": 600, "seeds": 1, "knots": 20}
+        return dataclasses.replace(self, **{k: v for k, v in changes.items() if k in fields and getattr(self, k) > v})
+
+
+def seeded(problem, first: int, seeds: int) -> dict:
+    """{label: problem(seed)} for `seeds` seeds from `first` on."""
+    count(seeds, "seeds", "an experiment")
+    return {f"seed {seed}": problem(seed) for seed in range(first, first + seeds)}
+
+
+def every_seed(name: str, holds, measured: str) -> Finding:
+    """A finding that holds if it does for every seed; says for how many where there are several."""
+    if len(holds) > 1:
+        measured = f"{measured} (mean; {sum(map(bool, holds))} of {len(holds)} seeds)"
+    return Finding(name, measured, all(map(bool, holds)))

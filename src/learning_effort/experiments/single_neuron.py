@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from .base import Experiment, Finding
+from .collect import course, courses
 from .measures import crossing, falls_throughout
 
 
@@ -33,6 +34,8 @@ class SingleNeuron(Experiment):
     batch: int = 128
     seeds: int = 10
 
+    ascent = (10.0, 700)
+
     def problems(self):
         import learning_effort as le
 
@@ -46,27 +49,52 @@ class SingleNeuron(Experiment):
         control = le.Gain(bounds=(self.lower, self.upper), cost=le.costs.Quadratic(self.beta))
         return {"control": le.Problem(learner, control, le.Steps(self.steps), discount=self.gamma)}
 
-    def simulations(self, solutions):
+    def dataset(self, solutions):
         from ..simulation import simulate
+        from ..solvers import Exact
 
-        solution = solutions["control"]
-        efforts = {"control": solution.effort, "baseline": None}
-        return {k: simulate(solution.problem, e, self.batch, self.seeds) for k, e in efforts.items()}
+        (solution,) = solutions.values()
+        gain = solution.effort["gain"][0].ravel()
+        dataset = courses(
+            [solution],
+            {},
+            extra={"gain": lambda s: gain},
+            kept={
+                "weight_control": lambda s: s.rollout.weights[0].ravel(),
+                "weight_baseline": lambda s: s.baseline.weights[0].ravel(),
+                "effective_weight": lambda s: s.rollout.weights[0].ravel() * (1 + gain[s.weight_steps]),
+            },
+        )
+        for kind, effort in (("control", solution.effort), ("baseline", None)):
+            simulation = simulate(solution.problem, effort, self.batch, self.seeds)
+            dataset[f"simulated_{kind}"] = (("simulation", "time"), simulation.loss)
+            dataset[f"simulated_{kind}_mean"] = ("time", simulation.mean)
+            dataset[f"simulated_{kind}_std"] = ("time", simulation.std)
+        dataset["exact_value"] = Exact().policy(solution.problem).rollout()[1]
+        return dataset
 
     def findings(self, result):
-        solution = result.solutions["control"]
-        gain = solution.effort["gain"][0].ravel()
-        scatter = {label: (s.mean, s.std / np.sqrt(len(s.loss))) for label, s in result.simulations.items()}
-        return neuron_findings(solution.rollout, solution.baseline, gain, solution.value, solution.baseline_value, scatter)
+        d = result.dataset
+        scatter = {
+            kind: (d[f"simulated_{kind}_mean"].values, d[f"simulated_{kind}_std"].values / np.sqrt(d.sizes["simulation"]))
+            for kind in ("control", "baseline")
+        }
+        values = float(d["answer_value"][0]), float(d["answer_baseline"][0])
+        exact = float(d["exact_value"])
+        return neuron_findings(course(d, "control"), course(d, "baseline"), d["gain"].values, *values, scatter, exact)
 
     def figure(self, result):
         from ..figures.single_neuron import single_neuron_figure
 
         return single_neuron_figure(result)
 
+    def quick(self):
+        return dataclasses.replace(self, steps=min(self.steps, 100), seeds=2)
 
-def neuron_findings(control, baseline, gain, value, baseline_value, scatter) -> list[Finding]:
-    """The paper's claims, on the rollouts, g*(t), and the simulations' (mean, standard error) by label."""
+
+def neuron_findings(control, baseline, gain, value, baseline_value, scatter, exact=None) -> list[Finding]:
+    """The paper's claims, on the courses of control and baseline, g*(t), the simulations' (mean, standard error) by kind,
+    and the value found by dynamic programming."""
     cross = crossing(control.reward, baseline.reward)
     half = len(gain) // 2
     findings = [
@@ -93,9 +121,9 @@ def neuron_findings(control, baseline, gain, value, baseline_value, scatter) -> 
         ),
     ]
     if scatter:
-        rollouts = {"control": control, "baseline": baseline}
+        theory = {"control": control.loss, "baseline": baseline.loss}
         worst = max(
-            float(np.sqrt(np.mean(((rollouts[k].loss - mean) / np.maximum(error, 1e-12)) ** 2)))
+            float(np.sqrt(np.mean(((theory[k] - mean) / np.maximum(error, 1e-12)) ** 2)))
             for k, (mean, error) in scatter.items()
         )
         findings.append(
@@ -103,6 +131,14 @@ def neuron_findings(control, baseline, gain, value, baseline_value, scatter) -> 
                 "the simulation scatters around the theory: root mean square distance in standard errors, below 3",
                 f"{worst:.2f}",
                 worst < 3,
+            )
+        )
+    if exact is not None:
+        findings.append(
+            Finding(
+                "g* is the global optimum (dynamic programming): |V − V_dp|, at most 1e-9",
+                f"{abs(value - exact):.1e}",
+                abs(value - exact) <= 1e-9,
             )
         )
     return findings

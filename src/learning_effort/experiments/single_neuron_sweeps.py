@@ -37,16 +37,7 @@ class SingleNeuronSweeps(SingleNeuron):
 
         return {f"{field}={value:.6g}": problem(field, value) for field, values in SWEEPS.items() for value in values}
 
-    def run(self, progress=True):
-        from ..solvers import solve_many
-
-        problems = self.problems()
-        return self.result(dict(zip(problems, solve_many(list(problems.values()), progress=progress), strict=True)))
-
-    def simulations(self, solutions):
-        return {}
-
-    def dataset(self, solutions, simulations):
+    def dataset(self, solutions):
         import xarray as xr
 
         variables, labels = {}, iter(solutions.values())

@@ -18,21 +18,16 @@ SYMBOLS = {
 
 def single_neuron_figure(result):
     """v(t), L(t) with the simulations behind, g*(t), and w(t) with the effective weight: control and baseline."""
-    solution = result.solutions["control"]
+    d = result.dataset
     figure, axes = panels(1, 4)
-    times = solution.rollout.times
-    for kind, rollout, colour in (("baseline", solution.baseline, BASELINE), ("control", solution.rollout, CONTROL)):
-        axes[0].plot(times, rollout.reward, color=colour, label=kind)
-        if kind in result.simulations:
-            losses = result.simulations[kind].loss
-            axes[1].plot(times, losses.T, color=colour, alpha=0.12, linewidth=0.5, zorder=0)
-        axes[1].plot(times, rollout.loss, color=colour, label=kind)
-        weights = rollout.weights[0].ravel()
-        axes[3].plot(solution.weight_times, weights, color=colour, label=f"w, {kind}")
-    gain = solution.effort["gain"][0].ravel()
-    axes[2].plot(times, gain, color=CONTROL)
-    effective = solution.rollout.weights[0].ravel() * (1 + gain[solution.weight_steps])
-    axes[3].plot(solution.weight_times, effective, color=CONTROL, linestyle="--", label="w(1 + g), control")
+    times, kept = d["time"].values, d["weight_time"].values
+    for kind, colour in (("baseline", BASELINE), ("control", CONTROL)):
+        axes[0].plot(times, d[f"reward_{kind}"], color=colour, label=kind)
+        axes[1].plot(times, d[f"simulated_{kind}"].values.T, color=colour, alpha=0.12, linewidth=0.5, zorder=0)
+        axes[1].plot(times, d[f"loss_{kind}"], color=colour, label=kind)
+        axes[3].plot(kept, d[f"weight_{kind}"], color=colour, label=f"w, {kind}")
+    axes[2].plot(times, d["gain"], color=CONTROL)
+    axes[3].plot(kept, d["effective_weight"], color=CONTROL, linestyle="--", label="w(1 + g), control")
     label(axes[0], TIME, "net reward v (loss)", "a  net reward")
     label(axes[1], TIME, "loss L", "b  loss, average and samples")
     label(axes[2], TIME, "gain g*", "c  optimal control")

@@ -35,3 +35,11 @@ def save_figure(figure: Figure, folder, stem: str = "figure") -> list[Path]:
     for path in paths:
         replace_file(path, lambda name: figure.savefig(name, dpi=160))
     return paths
+
+
+def band(axis, x, curves, color, text=None, **line) -> None:
+    """The mean of `curves` (seeds, N) over `x` (N,), with ± one standard deviation shaded where there are several seeds."""
+    mean, spread = curves.mean(0), curves.std(0)
+    axis.plot(x, mean, color=color, label=text, **line)
+    if len(curves) > 1:
+        axis.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.2, linewidth=0)

@@ -2,6 +2,7 @@
 
 from .base import GradientLearner, Learner
 from .linear import LinearNetwork
+from .sampled import SampledNetwork
 from .tanh import TanhNetwork
 
-__all__ = ["GradientLearner", "Learner", "LinearNetwork", "TanhNetwork"]
+__all__ = ["GradientLearner", "Learner", "LinearNetwork", "SampledNetwork", "TanhNetwork"]

@@ -41,6 +41,10 @@ class Learner(eqx.Module):
         """The same learner with everything that does not change during learning computed once."""
         return self
 
+    def with_longer_steps(self, factor: int) -> Learner | None:
+        """The same learner in steps `factor` times as long, which solvers try first; None where there is no such thing."""
+        return None
+
     def init(self, static: Signals) -> PyTree:
         """The state at step 0, given the static signals."""
         raise NotImplementedError
@@ -61,15 +65,26 @@ class Learner(eqx.Module):
         """Step and loss together, where work can be shared."""
         return self.step(state, k, signals), self.loss(state, k, signals)
 
+    def record(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> tuple[PyTree, Float[Array, ""], PyTree]:
+        """As `advance`, and third what `pullback` is to be given of this step: the state, unless work can be saved."""
+        return *self.advance(state, k, signals), state
+
     def pullback(
-        self, state: PyTree, k: Int[Array, ""], signals: Signals, state_cotangent: PyTree, loss_cotangent
+        self, record: PyTree, k: Int[Array, ""], signals: Signals, state_cotangent: PyTree, loss_cotangent
     ) -> tuple[PyTree, Signals]:
         """The transposed derivative of `advance`: cotangents of (next state, loss) to cotangents of (state, signals).
 
-        This is all that reverse accumulation needs of a learner (mathematics.md §4).
+        This is all that reverse accumulation needs of a learner (mathematics.md §4). `record` is what `record` gave.
         """
-        _, transpose = jax.vjp(lambda s, u: self.advance(s, k, u), state, signals)
+        _, transpose = jax.vjp(lambda s, u: self.advance(s, k, u), record, signals)
         return transpose((state_cotangent, loss_cotangent))
+
+    def explain_nonfinite_gradient(self) -> str:
+        """What to say when the value is finite and its gradient with respect to effort is not."""
+        return (
+            "The gradient of the value with respect to effort is not finite, although the value is: something in the learner "
+            "or in a cost has no derivative there, as a square root at zero. Write it so that it has one."
+        )
 
 
 class GradientLearner(Learner):

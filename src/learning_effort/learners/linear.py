@@ -5,12 +5,13 @@ prefix products Aˡ = W̃ˡ … W̃¹, fˡ = (BˡᵀE Aˡ⁻¹ᵀ) ∘ (1 + gˡ)
 
 The pull-back is written out. For a costate P of the next weights, ⟨P, f⟩ = ⟨Q, E⟩ + decay, where Q is the derivative
 of the product W̃ in the direction P ∘ (1 + g): one forward tangent recursion, then one backward one, at the cost of
-about two forward passes and with no large intermediate.
+about two forward passes and with no large intermediate. What the forward pass knows already is kept in its `Record`.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,16 @@ from jaxtyping import Array, Float
 from ..tasks.base import Moments
 from .base import Signals
 from .moments import MomentLearner, Weights, effective_weights, through_gains
+
+
+class Record(NamedTuple):
+    """What one step leaves for its pull-back: weights, prefix products from the second on, residual Σxyᵀ − W̃Σx, and the
+    descent of each layer (None where no signal needs it)."""
+
+    weights: Weights
+    prefixes: Weights
+    residual: Float[Array, "O I"]
+    descent: Weights | None
 
 
 class LinearNetwork(MomentLearner):
@@ -40,31 +51,32 @@ class LinearNetwork(MomentLearner):
         effective = effective_weights(weights, signals)
         prefixes = _prefixes(effective)
         error = _attended(_residual(prefixes[-1], moments), signals)
-        return self._field(weights, effective, prefixes, error, signals)
+        return self._field(weights, self._descent(weights, effective, prefixes, error), signals)
 
     def moment_loss(self, weights, moments, signals):
         product = _prefixes(effective_weights(weights, signals))[-1]
         return _task_loss(product, _residual(product, moments), moments) + self.penalty(weights)
 
     def advance(self, state, k, signals):
-        learned, judged = self.learned_moments(k, signals), self.judged_moments(k)
-        shared = self.evaluation is None and "proportions" not in signals
-        next_state, loss = self.over_set(partial(self._advance, shared), 3)(state, learned, judged, signals)
-        return next_state, loss.mean()
+        return self.record(state, k, signals)[:2]
 
-    def pullback(self, state, k, signals, state_cotangent, loss_cotangent):
+    def record(self, state, k, signals):
+        learned, judged = self.learned_moments(k, signals), self.judged_moments(k)
+        recorded = partial(self._record, self._judged_as_learned(signals))
+        next_state, loss, record = self.over_set(recorded, 3)(state, learned, judged, signals)
+        return next_state, loss.mean(), record
+
+    def pullback(self, record, k, signals, state_cotangent, loss_cotangent):
         proportions = signals.get("proportions")
         if proportions is None:
             learned = self.learned_moments(k, signals)
         else:
             learned, to_proportions = jax.vjp(lambda p: self.task.moments(k, p), proportions)
         judged = self.judged_moments(k)
-        shared = self.evaluation is None and proportions is None
-        if not self.task.is_set:
-            result = self._pullback(shared, state, learned, judged, state_cotangent, signals, loss_cotangent)
-        else:
-            mapped = self.over_set(partial(self._pullback, shared), 4)
-            result = mapped(state, learned, judged, state_cotangent, signals, loss_cotangent / len(self.task.tasks))
+        pull = partial(self._pullback, self._judged_as_learned(signals))
+        if self.task.is_set:
+            loss_cotangent = loss_cotangent / len(self.task.tasks)
+        result = self.over_set(pull, 4)(record, learned, judged, state_cotangent, signals, loss_cotangent)
         state_cotangent, signal_cotangents, moments_cotangent = result
         if self.task.is_set:
             signal_cotangents = jax.tree.map(lambda s: s.sum(0), signal_cotangents)
@@ -72,32 +84,41 @@ class LinearNetwork(MomentLearner):
             (signal_cotangents["proportions"],) = to_proportions(moments_cotangent)
         return state_cotangent, signal_cotangents
 
-    def _field(self, weights, effective, prefixes, error, signals):
-        field, back = [], error
+    def _judged_as_learned(self, signals: Signals) -> bool:
+        return self.evaluation is None and "proportions" not in signals
+
+    def _descent(self, weights, effective, prefixes, error) -> Weights:
+        """−∂(Σ a_o ℓ_o)/∂W̃ˡ of every layer."""
+        descent, back = [], error
         for layer in reversed(range(len(weights))):
-            field.append(back if layer == 0 else back @ prefixes[layer - 1].T)
+            descent.append(back if layer == 0 else back @ prefixes[layer - 1].T)
             if layer:
                 back = effective[layer].T @ back
-        return [f - self.weight_decay * w for f, w in zip(through_gains(field[::-1], signals), weights, strict=True)]
+        return descent[::-1]
 
-    def _advance(self, shared: bool, weights, learned: Moments, judged: Moments, signals: Signals):
+    def _field(self, weights, descent, signals) -> Weights:
+        return [f - self.weight_decay * w for f, w in zip(through_gains(descent, signals), weights, strict=True)]
+
+    def _record(self, shared: bool, weights, learned: Moments, judged: Moments, signals: Signals):
         effective = effective_weights(weights, signals)
         prefixes = _prefixes(effective)
         product = prefixes[-1]
         residual = _residual(product, learned)
-        field = self._field(weights, effective, prefixes, _attended(residual, signals), signals)
+        descent = self._descent(weights, effective, prefixes, _attended(residual, signals))
         rate = self._rate(signals)
+        after = [w + rate * f for w, f in zip(weights, self._field(weights, descent, signals), strict=True)]
         loss = _task_loss(product, residual if shared else _residual(product, judged), judged) + self.penalty(weights)
-        return [w + rate * f for w, f in zip(weights, field, strict=True)], loss
+        needed = "gain" in signals or "rate" in signals
+        return after, loss, Record(weights, prefixes[1:], residual, descent if needed else None)
 
-    def _pullback(self, shared: bool, weights, learned, judged, costate, signals, loss_cotangent):
+    def _pullback(self, shared: bool, record: Record, learned, judged, costate, signals, loss_cotangent):
         """Cotangents of weights, signals and learned moments; one network on one task."""
+        weights, _, residual, descent = record
         depth = len(weights)
         rate = self._rate(signals)
         effective = effective_weights(weights, signals)
-        prefixes = _prefixes(effective)
+        prefixes = [effective[0], *record.prefixes]
         product = prefixes[-1]
-        residual = _residual(product, learned)
         error = _attended(residual, signals)
         judged_residual = residual if shared else _residual(product, judged)
 
@@ -109,17 +130,13 @@ class LinearNetwork(MomentLearner):
         # Cotangents of the last prefix's tangent and of the last prefix itself, then down the layers.
         back = error
         down = -attended @ learned.input_moment - loss_cotangent * judged_residual
-        to_effective, field = [], []
-        for layer in reversed(range(depth)):
-            if layer == 0:
-                field.append(back)
-                to_effective.append(down)
-            else:
-                field.append(back @ prefixes[layer - 1].T)
-                to_effective.append(down @ prefixes[layer - 1].T + back @ tangents[layer - 1].T)
-                down = effective[layer].T @ down + direction[layer].T @ back
+        to_effective = []
+        for layer in reversed(range(1, depth)):
+            to_effective.append(down @ prefixes[layer - 1].T + back @ tangents[layer - 1].T)
+            down = effective[layer].T @ down + direction[layer].T @ back
+            if layer > 1:
                 back = effective[layer].T @ back
-        field, to_effective = field[::-1], to_effective[::-1]
+        to_effective = [down, *to_effective[::-1]]
 
         decay = self.weight_decay
         to_weights = [
@@ -130,12 +147,12 @@ class LinearNetwork(MomentLearner):
         if "gain" in signals:
             to_signals["gain"] = type(signals["gain"])(
                 None if g is None else e * w + rate * p * f
-                for g, e, w, p, f in zip(signals["gain"], to_effective, weights, costate, field, strict=True)
+                for g, e, w, p, f in zip(signals["gain"], to_effective, weights, costate, descent, strict=True)
             )
         if "rate" in signals:
-            followed = through_gains(field, signals)
+            followed = self._field(weights, descent, signals)
             to_signals["rate"] = (self.step_size / self.time_scale) * sum(
-                jnp.sum(p * (f - decay * w)) for p, f, w in zip(costate, followed, weights, strict=True)
+                jnp.sum(p * f) for p, f in zip(costate, followed, strict=True)
             )
         if "attention" in signals:
             to_signals["attention"] = jnp.sum(tangents[-1] * residual, axis=1)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .._modules import replaced
 from ..errors import LearningEffortError, array, count, number, require_float64
 from ..tasks.base import Moments, Task
 from .base import GradientLearner, Signals
@@ -93,6 +94,13 @@ class MomentLearner(GradientLearner):
             (self.task.prepared(), evaluation),
             is_leaf=lambda leaf: leaf is None,
         )
+
+    def with_longer_steps(self, factor):
+        task = self.task.with_longer_steps(factor)
+        evaluation = None if self.evaluation is None else self.evaluation.with_longer_steps(factor)
+        if task is None or (evaluation is None) != (self.evaluation is None):
+            return None
+        return replaced(self, task=task, evaluation=evaluation, learning_rate=self.learning_rate * factor)
 
     def init(self, static: Signals) -> Weights:
         weights = list(static.get("initial_weights", self.initial_weights))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import equinox as eqx
 import jax
@@ -11,20 +14,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._modules import replaced
-from ..certificate import basic_certificate
 from ..errors import DivergenceError, LearningEffortError, count
 from ..horizon import Steps
 from ..metric import metric
 from ..problem import Effort, Problem
 from ..solution import History, Solution, build
+from .levels import CoarseToFine
 from .quasi_newton import QuasiNewton
-from .trace import Outcome, Progress
+from .starts import told_apart
+from .trace import Counted, Outcome, Progress
+
+#: Networks with no more weights than this are mapped together: what a step costs is then overhead, shared by all.
+MAPPED_STATE = 8
 
 
 def solve(problem: Problem, method=None, init: Effort | None = None, starts: int = 1, progress=True) -> Solution:
     """The effort that maximises the value of `problem`.
 
-    **Arguments:** `problem`; `method`, a solver (None: `QuasiNewton()`); `init`, the effort to start from (None: the
+    **Arguments:** `problem`; `method`, a solver (None: `CoarseToFine()`, quasi-Newton on longer steps and then at the
+    learner's own, from the exact solution of the flow where there is one); `init`, the effort to start from (None: the
     controls' starts); `starts`, how many starting points to try, the first being `init` and the others drawn around it
     inside the box (the best answer is returned); `progress`, True, False, or a callable of (iteration, value, residual).
 
@@ -34,7 +42,7 @@ def solve(problem: Problem, method=None, init: Effort | None = None, starts: int
     """
     if not isinstance(problem, Problem):
         raise LearningEffortError(f"'solve' takes a Problem. Got {problem!r} instead.")
-    method = QuasiNewton() if method is None else method
+    method = CoarseToFine() if method is None else method
     if not hasattr(method, "run"):
         raise LearningEffortError(f"The 'method' of solve must be a solver, such as le.QuasiNewton(). Got {method!r} instead.")
     count(starts, "starts", "solve")
@@ -52,32 +60,70 @@ def solve(problem: Problem, method=None, init: Effort | None = None, starts: int
     report.close()
     best = max(outcomes, key=lambda o: np.nanmax(o.value))
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
-    return _solution(problem, best, method.name, gradients, time.perf_counter() - begun, scale)
+    solution = _solution(problem, best, _words(method, problem), gradients, time.perf_counter() - begun)
+    if len(outcomes) == 1:
+        return solution
+    return dataclasses.replace(solution, **told_apart(problem, outcomes))
 
 
-def solve_many(problems: list[Problem], method: QuasiNewton | None = None, progress=True) -> list[Solution]:
-    """Solve many problems, those of equal shape together: mapped over one leading axis, each stopping on its own.
+def solve_many(problems: list[Problem], method=None, progress=True) -> list[Solution]:
+    """Solve many problems. Small ones of equal shape are mapped together, each stopping on its own; large ones run side by
+    side, as many as there are processors.
 
     Problems that differ only in numbers and in the length of their horizon count as equal, if every control has one
     value a step.
 
-    **Arguments:** `problems`; `method`, a `QuasiNewton` (None: its defaults); `progress` as for `solve`.
+    **Arguments:** `problems`; `method`, a solver (None: as for `solve`; a `QuasiNewton` where problems are mapped);
+    `progress` as for `solve`.
 
-    **Returns:** one `Solution` a problem, in order. `seconds` is an equal share of its group's time.
+    **Returns:** one `Solution` a problem, in order. `seconds` of mapped problems is an equal share of their group's time.
     """
-    method = QuasiNewton() if method is None else method
+    solutions: list[Solution | None] = [None] * len(problems)
+    mapped = method is None or isinstance(method, QuasiNewton)
+    small = [i for i, p in enumerate(problems) if mapped and _state_size(p) <= MAPPED_STATE]
+    for i, solution in _solve_mapped([(i, problems[i]) for i in small], method or QuasiNewton(), progress):
+        solutions[i] = solution
+    large = [i for i in range(len(problems)) if i not in set(small)]
+    done = Counted(progress, len(large))
+    with ThreadPoolExecutor(processors()) as pool:
+        futures = {i: pool.submit(_counted, done, problems[i], method) for i in large}
+        try:
+            for i, future in futures.items():
+                solutions[i] = future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return solutions
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _counted(done: Counted, problem: Problem, method) -> Solution:
+    solution = solve(problem, method, progress=False)
+    done(solution)
+    return solution
+
+
+def _state_size(problem: Problem) -> int:
+    state = jax.eval_shape(lambda: problem.learner.init({}))
+    return sum(leaf.size for leaf in jax.tree.leaves(state))
+
+
+def _solve_mapped(numbered: list[tuple[int, Problem]], method: QuasiNewton, progress):
+    """(index, solution) of each problem, those of equal shape mapped over one leading axis."""
     groups = defaultdict(list)
-    common = _common_length(problems)
-    for index, problem in enumerate(problems):
+    common = max((p.horizon.length for _, p in numbered), default=0)
+    for index, problem in numbered:
         check_learns(problem, problem.initial_effort())
         padded = _padded(problem, common)
         shape = jax.tree.map(lambda leaf: leaf.shape, padded)
-        groups[jax.tree.structure(padded), str(jax.tree.leaves(shape, is_leaf=lambda s: isinstance(s, tuple)))].append(
-            (index, padded)
-        )
-    solutions: list[Solution | None] = [None] * len(problems)
+        key = jax.tree.structure(padded), str(jax.tree.leaves(shape, is_leaf=lambda s: isinstance(s, tuple)))
+        groups[key].append((index, problem, padded))
     for group in groups.values():
-        indices, members = zip(*group, strict=True)
+        indices, originals, members = zip(*group, strict=True)
         begun = time.perf_counter()
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
         efforts = eqx.filter_jit(jax.vmap(lambda p: p.initial_effort()))(stacked)
@@ -86,20 +132,10 @@ def solve_many(problems: list[Problem], method: QuasiNewton | None = None, progr
         outcomes = method.run_many(stacked, efforts, scales, report, batch=len(members))
         report.close()
         seconds = (time.perf_counter() - begun) / len(members)
-        for i, (index, outcome) in enumerate(zip(indices, outcomes, strict=True)):
-            problem = problems[index]
-            effort = jax.tree.map(_crop(problem), outcome.effort, problem.initial_effort())
-            scale = jax.tree.map(lambda leaf, i=i: leaf[i], scales)
-            scale = jax.tree.map(_crop(problem), scale, problem.initial_effort())
-            solutions[index] = _solution(
-                problem,
-                outcome._replace(effort=effort),
-                method.name,
-                int(outcome.gradients[-1]),
-                seconds,
-                scale,
-            )
-    return solutions
+        for index, problem, outcome in zip(indices, originals, outcomes, strict=True):
+            effort = jax.tree.map(_crop, outcome.effort, problem.initial_effort())
+            outcome = outcome._replace(effort=effort)
+            yield index, _solution(problem, outcome, method.name, int(outcome.gradients[-1]), seconds)
 
 
 def check_learns(problem: Problem, effort: Effort) -> None:
@@ -113,13 +149,17 @@ def check_learns(problem: Problem, effort: Effort) -> None:
         at = int(np.argmin(sound))
         rate = float(problem.learner.step_size)
         largest = _largest_stable(problem, given, rate)
+        known = hasattr(problem.learner, "learning_rate")
+        setting = f"with learning_rate={rate:g} " if known else ""
         hint = (
             f"The largest that stays finite over this horizon is about {largest:.3g}; try {largest / 2:.2g}."
             if largest
             else "Not even a ten-thousandth of it stays finite; check the scale of the inputs."
+            if known
+            else "Lower the learning rate of its optimiser, or check the scale of the inputs."
         )
         raise DivergenceError(
-            f"Learning diverges {name}: with learning_rate={rate:g} the loss is no longer finite or has grown a "
+            f"Learning diverges {name}: {setting}the loss is no longer finite or has grown a "
             f"million-fold at step {at} of {problem.horizon.length}. {hint}"
         )
 
@@ -145,10 +185,16 @@ def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
     return low
 
 
-def _solution(problem, outcome: Outcome, name, gradients, seconds, scale) -> Solution:
+def _words(method, problem: Problem) -> str:
+    return method.method(problem) if hasattr(method, "method") else method.name
+
+
+def _solution(problem, outcome: Outcome, name, gradients, seconds) -> Solution:
     history = History(outcome.value, outcome.residual, outcome.gradients, outcome.seconds)
-    certificate = basic_certificate(problem, outcome.effort, outcome.converged, scale)
-    return build(problem, outcome.effort, history, outcome.reason, name, gradients, seconds, certificate)
+    residual = float(outcome.residual[np.nanargmax(outcome.value)])
+    return build(
+        problem, outcome.effort, history, outcome.reason, name, gradients, seconds, outcome.converged, residual
+    )
 
 
 def _another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
@@ -163,10 +209,6 @@ def _another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
     return jax.tree.map(around, effort, lower, upper)
 
 
-def _common_length(problems) -> int:
-    return max(p.horizon.length for p in problems)
-
-
 def _padded(problem: Problem, length: int) -> Problem:
     """The same problem on a longer horizon of which only the first part counts; as it is if its controls have knots."""
     if problem.horizon.knots is not None or any(c.knots is not None for c in problem.controls):
@@ -174,8 +216,8 @@ def _padded(problem: Problem, length: int) -> Problem:
     return replaced(problem, horizon=Steps(length, used=problem.horizon.length))
 
 
-def _crop(problem: Problem):
-    return lambda given, wanted: given[: wanted.shape[0]] if given.ndim == wanted.ndim and wanted.ndim else given
+def _crop(given, wanted):
+    return given[: wanted.shape[0]] if given.ndim == wanted.ndim and wanted.ndim else given
 
 
 _metric = eqx.filter_jit(metric)

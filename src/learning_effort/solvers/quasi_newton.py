@@ -25,7 +25,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import count, number
 from ..problem import Effort, Problem
-from .trace import Outcome, Progress, spread_seconds
+from .curved_costs import inverse_cost_curvature
+from .trace import Outcome, Pairs, Progress, spread_seconds
 
 RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
 ARMIJO = 1e-4
@@ -73,17 +74,19 @@ class QuasiNewton:
     def name(self) -> str:
         return "quasi-Newton in a box"
 
-    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
-        """Ascend from `effort`; `scale` is the metric D."""
-        single = jax.tree.map(lambda leaf: leaf[None], (problem, effort, scale), is_leaf=eqx.is_array)
-        return self.run_many(*single, progress, batch=1)[0]
+    def run(
+        self, problem: Problem, effort: Effort, scale: Effort, progress: Progress, pairs: Pairs | None = None
+    ) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D; `pairs`, what is known of the curvature from a problem like it."""
+        single = jax.tree.map(lambda leaf: leaf[None], (problem, effort, scale, pairs), is_leaf=eqx.is_array)
+        return self.run_many(*single[:3], progress, 1, single[3])[0]
 
-    def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int) -> list[Outcome]:
+    def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int, pairs=None) -> list[Outcome]:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
         start, advance = _compiled(self.memory, self.max_gradients, batch == 1)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
         started = time.perf_counter()
-        state = start(problems, efforts, scales, self.tolerance)
+        state = advance(problems, scales, start(problems, efforts, scales, pairs), self.tolerance)
         marks = [(0, 0.0)]
         interrupted = False
         try:
@@ -126,6 +129,7 @@ class QuasiNewton:
             spread_seconds(marks, n),
             reason,
             status == CONVERGED,
+            Pairs(state.steps[i] / root, state.changes[i] * root, state.pairs[i]),
         )
 
 
@@ -137,8 +141,8 @@ def _compiled(memory: int, limit: int, alone: bool):
     key = (memory, limit, alone)
     if key not in _cache:
 
-        def start(problem, effort, scale, tolerance):
-            return _start(problem, effort, scale, tolerance, memory, limit)
+        def start(problem, effort, scale, pairs):
+            return _start(problem, effort, scale, pairs, memory, limit)
 
         def advance(problem, scale, state, tolerance):
             after = _trip(problem, scale, state, tolerance)
@@ -146,7 +150,7 @@ def _compiled(memory: int, limit: int, alone: bool):
             return jax.tree.map(lambda new, old: jnp.where(running, new, old), after, state) if not alone else after
 
         _cache[key] = (
-            eqx.filter_jit(_lifted(start, 3) if alone else _mapped(start, 3)),
+            eqx.filter_jit(_lifted(start, 4) if alone else _mapped(start, 4)),
             eqx.filter_jit(_lifted(advance, 3) if alone else _mapped(advance, 3)),
         )
     return _cache[key]
@@ -186,32 +190,29 @@ def _residual(z, gradient, root, low, high):
     return jnp.max(jnp.abs(jnp.clip(z - gradient, low, high) - z) / root)
 
 
-def _start(problem, effort, scale, tolerance, memory, limit) -> State:
+def _start(problem, effort, scale, pairs, memory, limit) -> State:
+    """The state before anything is evaluated: the first trip only looks at where it stands."""
     root, low, high = _geometry(problem, scale)
-    flat, unravel = ravel_pytree(effort)
-    z = jnp.clip(flat * root, low, high)
-    f, gradient = _evaluate(problem, z, root, unravel)
-    residual = _residual(z, gradient, root, low, high)
-    finite = jnp.isfinite(f) & jnp.isfinite(residual)
-    status = jnp.where(finite, jnp.where(residual <= tolerance, CONVERGED, RUNNING), NOT_FINITE)
-    empty = jnp.zeros((memory, z.size))
-    trace = jnp.full(limit + 1, jnp.nan)
+    z = jnp.clip(ravel_pytree(effort)[0] * root, low, high)
+    nothing, empty, trace = jnp.zeros_like(z), jnp.zeros((memory, z.size)), jnp.full(limit + 1, jnp.nan)
+    steps, changes, known = (empty, empty, 0) if pairs is None else (pairs.steps * root, pairs.changes / root, pairs.count)
+    known = jnp.asarray(known)
     return State(
-        z,
-        f,
-        gradient,
-        -gradient,
-        jnp.ones(()),
-        empty,
-        empty,
-        jnp.array(0),
-        jnp.array(True),
-        status,
-        jnp.array(1),
-        jnp.array(1),
-        trace.at[0].set(-f),
-        trace.at[0].set(residual),
-        jnp.zeros(limit + 1, int).at[0].set(1),
+        z=z,
+        f=jnp.array(jnp.inf),
+        gradient=nothing,
+        direction=nothing,
+        length=jnp.ones(()),
+        steps=steps,
+        changes=changes,
+        pairs=known,
+        fresh=known == 0,
+        status=jnp.array(RUNNING),
+        evaluations=jnp.array(0),
+        iterations=jnp.array(0),
+        value_trace=trace,
+        residual_trace=trace,
+        evaluation_trace=jnp.zeros(limit + 1, int),
     )
 
 
@@ -221,21 +222,24 @@ def _trip(problem, scale, state: State, tolerance) -> State:
     unravel = ravel_pytree(scale)[1]
     trial = jnp.clip(state.z + state.length * state.direction, low, high)
     f, gradient = _evaluate(problem, trial, root, unravel)
+    first = state.evaluations == 0
+    finite = jnp.isfinite(f) & jnp.isfinite(gradient).all()
     slope = jnp.dot(state.gradient, trial - state.z)
     # At the limit of rounding values no longer tell: a smaller gradient along the step does (Hager & Zhang 2005).
     noise = 1e-14 * jnp.abs(state.f)
     gentle = (f <= state.f + noise) & (jnp.abs(jnp.dot(gradient, trial - state.z)) <= 0.9 * jnp.abs(slope))
-    accepted = jnp.isfinite(f) & (slope < 0) & ((f <= state.f + ARMIJO * slope) | gentle)
+    lower = (slope < 0) & ((f <= state.f + ARMIJO * slope) | gentle)
     state = state._replace(evaluations=state.evaluations + 1)
-    return jax.lax.cond(
-        accepted,
-        lambda s: _accept(s, trial, f, gradient, root, low, high, tolerance),
+    state = jax.lax.cond(
+        first | (finite & lower),
+        lambda s: _accept(problem, s, trial, f, gradient, root, low, high, tolerance),
         lambda s: _shorten(s, f, slope, low, high),
         state,
     )
+    return state._replace(status=jnp.where(first & ~finite, NOT_FINITE, state.status))
 
 
-def _accept(state: State, trial, f, gradient, root, low, high, tolerance) -> State:
+def _accept(problem, state: State, trial, f, gradient, root, low, high, tolerance) -> State:
     step, change = trial - state.z, gradient - state.gradient
     curved = jnp.dot(step, change) > 1e-10 * jnp.dot(change, change)
     place = state.pairs % state.steps.shape[0]
@@ -259,7 +263,7 @@ def _accept(state: State, trial, f, gradient, root, low, high, tolerance) -> Sta
         residual_trace=state.residual_trace.at[i].set(residual),
         evaluation_trace=state.evaluation_trace.at[i].set(state.evaluations),
     )
-    return state._replace(direction=_direction(state, low, high))
+    return state._replace(direction=_direction(problem, state, root, low, high))
 
 
 def _shorten(state: State, f, slope, low, high) -> State:
@@ -284,15 +288,22 @@ def _free(z, gradient, low, high):
     return ~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))
 
 
-def _direction(state: State, low, high):
-    """−H∇f on the free components, by the two-loop recursion with pairs restricted to them."""
+def _direction(problem, state: State, root, low, high):
+    """−H∇f on the free components, with pairs restricted to them."""
     free = _free(state.z, state.gradient, low, high).astype(float)
-    memory = state.steps.shape[0]
-    kept = jnp.minimum(state.pairs, memory)
-    newest_first = (state.pairs - 1 - jnp.arange(memory)) % memory
+    begin = inverse_cost_curvature(problem, state.z, root, free)
+    return -two_loops(state.gradient * free, state.steps, state.changes, state.pairs, free, begin) * free
+
+
+def two_loops(vector, steps, changes, count, free, begin=lambda vector: vector):
+    """H times `vector` (n,), H the inverse curvature by the two-loop recursion over the last `count` modulo m pairs (m, n),
+    restricted to the components where `free` (n,) is one; without pairs H is what `begin` applies, the identity."""
+    memory = steps.shape[0]
+    kept = jnp.minimum(count, memory)
+    newest_first = (count - 1 - jnp.arange(memory)) % memory
 
     def curvature(j):
-        step, change = state.steps[j] * free, state.changes[j]
+        step, change = steps[j] * free, changes[j]
         product = jnp.dot(step, change)
         good = product > 1e-10 * jnp.dot(change * free, change)
         return jnp.where(good, 1.0 / jnp.where(good, product, 1.0), 0.0)
@@ -300,14 +311,14 @@ def _direction(state: State, low, high):
     def first(i, carry):
         q, weights = carry
         j = newest_first[i]
-        weight = curvature(j) * jnp.dot(state.steps[j], q)
-        return q - weight * state.changes[j] * free, weights.at[i].set(weight)
+        weight = curvature(j) * jnp.dot(steps[j], q)
+        return q - weight * changes[j] * free, weights.at[i].set(weight)
 
     def second(i, r):
         i = kept - 1 - i
         j = newest_first[i]
-        weight = curvature(j) * jnp.dot(state.changes[j], r)
-        return r + (state.steps[j] * free) * (state_weights[i] - weight)
+        weight = curvature(j) * jnp.dot(changes[j], r)
+        return r + (steps[j] * free) * (weights[i] - weight)
 
-    q, state_weights = jax.lax.fori_loop(0, kept, first, (state.gradient * free, jnp.zeros(memory)))
-    return -jax.lax.fori_loop(0, kept, second, q)
+    q, weights = jax.lax.fori_loop(0, kept, first, (vector, jnp.zeros(memory)))
+    return jax.lax.fori_loop(0, kept, second, begin(q))

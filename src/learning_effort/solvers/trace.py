@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+class Pairs(NamedTuple):
+    """What quasi-Newton steps learned of −V's curvature: the last `count` modulo m of m `steps` (m, n) in effort's units,
+    and the `changes` (m, n) of the gradient of −V along them."""
+
+    steps: Float[Array, "m n"]
+    changes: Float[Array, "m n"]
+    count: Int[Array, ""]
 
 
 class Outcome(NamedTuple):
     """What a solver hands back: the best effort it met, the course it took, and why it stopped, in words.
 
-    `value`, `residual`, `gradients` (cumulative count) and `seconds`, one entry an iteration, the start included.
+    `value`, `residual`, `gradients` (cumulative count) and `seconds`, one entry an iteration, the start included; `pairs`,
+    where the solver has any.
     """
 
     effort: dict
@@ -21,6 +33,17 @@ class Outcome(NamedTuple):
     seconds: np.ndarray
     reason: str
     converged: bool
+    pairs: Pairs | None = None
+
+
+def joined(first: Outcome, second: Outcome) -> Outcome:
+    """One outcome of two runs, the second from where the first ended."""
+    return second._replace(
+        value=np.concatenate([first.value, second.value[1:]]),
+        residual=np.concatenate([first.residual, second.residual[1:]]),
+        gradients=np.concatenate([first.gradients, first.gradients[-1] + second.gradients[1:]]),
+        seconds=np.concatenate([first.seconds, first.seconds[-1] + second.seconds[1:]]),
+    )
 
 
 class Progress:
@@ -51,6 +74,24 @@ class Progress:
     def close(self) -> None:
         if self._show and self._terminal:
             print(file=sys.stderr)
+
+
+class Counted:
+    """A line on standard error for every problem solved of several; `show` as for `Progress`, a callable is not called."""
+
+    def __init__(self, show, total: int):
+        self._show, self._total, self._done, self._lock = show is True, total, 0, threading.Lock()
+
+    def __call__(self, solution) -> None:
+        with self._lock:
+            self._done += 1
+            if self._show:
+                print(
+                    f"  {self._done} of {self._total}: value {solution.value:.9g}, {solution.gradients} gradients, "
+                    f"{solution.seconds:.0f} s, scaled residual {solution.certificate.residual:.1e}",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
 
 def spread_seconds(marks: list[tuple[int, float]], iterations: int) -> np.ndarray:

@@ -84,6 +84,10 @@ class Task(eqx.Module):
             f"{type(self).__name__} cannot be sampled. Use a task with data or a distribution, such as Arrays(x, y)."
         )
 
+    def with_longer_steps(self, factor: int) -> Task | None:
+        """The same task for a learner whose steps are `factor` times as long; None where that cannot be."""
+        return self
+
     def prepared(self) -> Task:
         """The same task with everything that does not change during learning computed once, for use in a loop.
 

@@ -119,6 +119,9 @@ class Switching(_Composition):
     def is_stationary(self) -> bool:
         return len(self.tasks) == 1
 
+    def with_longer_steps(self, factor):
+        return None if self.every % factor else replaced(self, every=self.every // factor)
+
     def task_at(self, step):
         """The index of the task in force at a step."""
         return (0 if step is None else step) // self.every % len(self.tasks)

@@ -1,0 +1,88 @@
+"""Solutions gathered into datasets: curves over time with an axis for every dimension of an experiment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Course(NamedTuple):
+    """One kind of learning, from a dataset: `times` (N,), `loss` and `reward` (…, N), the experiment's dimensions first."""
+
+    times: np.ndarray
+    loss: np.ndarray
+    reward: np.ndarray
+
+
+def course(dataset, kind: str, part: str = "") -> Course:
+    """The `Course` of `kind`, "control" or "baseline", in a dataset that `courses` made."""
+    prefix = f"{part}_" if part else ""
+    return Course(*(dataset[f"{prefix}{name}"].values for name in ("time", f"loss_{kind}", f"reward_{kind}")))
+
+
+def answers(solutions: dict):
+    """What is known about each solution, along a dimension "answer" with their labels: an `xarray.Dataset`.
+
+    `answer_value`, `answer_baseline`, `answer_neutral` (V, in loss × time), `answer_residual` (scaled, in units of effort),
+    `answer_converged`, `answer_gradients`, `answer_seconds`, `answer_method`, `answer_reason`, `answer_certificate`.
+    """
+    import xarray as xr
+
+    def of(read):
+        return ("answer", np.array([read(s) for s in solutions.values()]))
+
+    return xr.Dataset(
+        {
+            "answer_value": of(lambda s: s.value),
+            "answer_baseline": of(lambda s: s.baseline_value),
+            "answer_neutral": of(lambda s: s.neutral_value),
+            "answer_residual": of(lambda s: s.certificate.residual),
+            "answer_converged": of(lambda s: int(s.certificate.converged)),
+            "answer_gradients": of(lambda s: s.gradients),
+            "answer_seconds": of(lambda s: s.seconds),
+            "answer_method": ("answer", np.array([s.method for s in solutions.values()], dtype=object)),
+            "answer_reason": ("answer", np.array([s.reason for s in solutions.values()], dtype=object)),
+            "answer_certificate": ("answer", np.array([s.certificate.sentence for s in solutions.values()], dtype=object)),
+        },
+        {"answer": np.array(list(solutions), dtype=object)},
+    )
+
+
+def courses(solutions: list, dims: dict, part: str = "", extra: dict | None = None, kept: dict | None = None):
+    """Loss, reward and cost over time of control and baseline, as an `xarray.Dataset`.
+
+    **Arguments:** `solutions` of one shape, in row-major order over `dims`, {dimension: its coordinate's values}; `part`,
+    a prefix for every variable and for the time dimension, where an experiment has parts of different lengths; `extra`,
+    {variable: function of a solution giving an array over time (N,)} or {variable: (function, further dimensions)} for
+    arrays (N, …); `kept`, the same for arrays along the times at which solutions keep their weights (at most 500), whose
+    dimension is "weight_time".
+
+    **Returns:** variables `loss_control`, `loss_baseline`, `reward_control`, `reward_baseline`, `cost_control` and those
+    of `extra`, (*dims, time, …), and of `kept`, (*dims, weight_time, …); coordinates `time` and, with `kept`,
+    `weight_time` in units of learning rate × steps.
+    """
+    import xarray as xr
+
+    prefix = f"{part}_" if part else ""
+    time = f"{prefix}time"
+    sizes = [len(values) for values in dims.values()]
+
+    def stacked(read, along=time):
+        read, further = read if isinstance(read, tuple) else (read, ())
+        array = np.stack([np.asarray(read(s)) for s in solutions])
+        return ((*dims, along, *further), array.reshape(*sizes, *array.shape[1:]))
+
+    variables = {}
+    for kind in ("control", "baseline"):
+        rollout = {"control": "rollout", "baseline": "baseline"}[kind]
+        for quantity in ("loss", "reward", "cost"):
+            if (kind, quantity) != ("baseline", "cost"):
+                variables[f"{quantity}_{kind}"] = stacked(lambda s, r=rollout, q=quantity: getattr(getattr(s, r), q))
+    variables |= {name: stacked(read) for name, read in (extra or {}).items()}
+    variables |= {name: stacked(read, f"{prefix}weight_time") for name, read in (kept or {}).items()}
+    variables = {f"{prefix}{name}": value for name, value in variables.items()}
+    coordinates = {name: list(values) for name, values in dims.items()} | {time: (time, solutions[0].rollout.times)}
+    if kept:
+        coordinates[f"{prefix}weight_time"] = (f"{prefix}weight_time", solutions[0].weight_times)
+    return xr.Dataset(variables, coordinates)

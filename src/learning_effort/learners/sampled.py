@@ -1,0 +1,289 @@
+"""Any network, learning on samples with any optimiser (mathematics.md §6, last line): unrolled and differentiated.
+
+Each step takes the gradient of the weighted loss J = Σ_i s_i Σ_o a_o ℓ_o(ŷ_i, y_i) over the samples in force, hands it to the
+optimiser, and adds 1 + u times the update it gives back.
+
+The state is the trained arrays and the optimiser's own state, kept as float64 numbers throughout (its counters too),
+so that costates have the state's shape. Weakness: effort can be differentiated only as far as the optimiser can; Adam
+divides by a square root that has no derivative at zero (see `explain_nonfinite_gradient`). Where the activation has kinks
+(ReLU), a step jumps as a unit switches on or off for a sample, and with it, slightly, the value: solvers stop there with a
+residual that does not vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from .. import losses
+from .._modules import replaced
+from ..errors import LearningEffortError, count, number, require_float64
+from ..tasks.base import Task
+from .base import Learner, Signals
+from .moments import check_tasks
+from .sampled_checks import check_trainable
+from .samples import Samples, drawing, drawn, gathered, in_force, refuse
+
+#: Performance on a task without a data set is judged on this many samples, drawn once.
+JUDGED_SAMPLES = 1000
+
+
+class Role(Enum):
+    """The place in a module of an array that is trained, or of one that is not (whole numbers, for example)."""
+
+    TRAINED = "trained"
+    FIXED = "fixed"
+
+
+class SampledNetwork(Learner):
+    """Any Equinox module, trained on samples with any Optax optimiser (mathematics.md §6).
+
+    **Arguments:**
+
+    - `task`: what it learns; `evaluation`: the task performance is judged on (None: the task).
+    - `module`: maps one input (I,) to one output (O,). Its arrays of float64 numbers are trained, all of them.
+    - `optimizer`: such as `optax.sgd(5e-3)`. Weight decay is the optimiser's affair, and is not part of the loss.
+    - `loss`: terms per output, as those of `le.losses`; both what is learned and what performance is.
+    - `batch_size`: samples a step, drawn with `seed` and the step's number, always the same for both; None is the full
+      data set, for tasks that have one (`Arrays`, `Digits`, `SemanticHierarchy`, and compositions of these).
+    - `step_size`: Δt > 0, the length of a step in units of time; it dates rewards and does nothing to learning. For times
+      that compare with those of `LinearNetwork`, give the optimiser's learning rate.
+    - `seed`: of the batches. The module brings its own initial weights.
+
+    Performance is the loss on the whole data set of the evaluation task; where it has none, on 1000 samples drawn once.
+
+    **Ports:** gain (on the matrices of the module), rate (which multiplies the optimiser's update), attention,
+    initial_weights (the trained arrays in the module's order), and proportions where the task has them.
+
+    **Raises:** `LearningEffortError` if the module does not fit the task, holds numbers of another precision, or cannot be
+    trained by the optimiser, and for batch_size=None on a task without a data set.
+    """
+
+    task: Task
+    evaluation: Task | None
+    initial_weights: list[Float[Array, "..."]]
+    fixed: list[Array]
+    step_length: Float[Array, ""]
+    seed: Int[Array, ""]
+    learned: Samples | None
+    judged: Samples | None
+    batch_size: int | None = eqx.field(static=True)
+    structure: Any = eqx.field(static=True)
+    roles: tuple = eqx.field(static=True)
+    optimizer: Any = eqx.field(static=True)
+    terms: Callable = eqx.field(static=True)
+
+    def __init__(
+        self,
+        task: Task,
+        module,
+        optimizer,
+        loss: Callable = losses.squared,
+        batch_size: int | None = None,
+        step_size=5e-3,
+        seed: int = 0,
+        evaluation: Task | None = None,
+    ):
+        name = type(self).__name__
+        require_float64(name)
+        check_tasks(task, evaluation, name)
+        self.task = task
+        self.evaluation = evaluation
+        leaves, self.structure = jax.tree.flatten(module)
+        self.roles = tuple(_role(leaf) for leaf in leaves)
+        by_role = {role: [jnp.asarray(a) for a, r in zip(leaves, self.roles, strict=True) if r is role] for role in Role}
+        self.initial_weights, self.fixed = by_role[Role.TRAINED], by_role[Role.FIXED]
+        self.step_length = number(step_size, "step_size", name, 0.0, open_low=True)
+        self.seed = jnp.asarray(count(seed, "seed", name, 0))
+        self.batch_size = None if batch_size is None else count(batch_size, "batch_size", name)
+        self.optimizer = optimizer
+        self.terms = loss
+        self.learned = self.judged = None
+        check_trainable(self, module)
+
+    @property
+    def step_size(self):
+        return self.step_length
+
+    @property
+    def port_shapes(self):
+        shapes = [w.shape for w in self.initial_weights]
+        ports = {"rate": (), "attention": (self.task.output_size,), "initial_weights": shapes}
+        if any(len(s) == 2 for s in shapes):
+            ports["gain"] = [s for s in shapes if len(s) == 2]
+        if self.task.parts:
+            ports["proportions"] = (self.task.parts,)
+        return ports
+
+    def prepared(self):
+        learned = self.learned
+        if learned is None and self.batch_size is None:
+            learned = gathered(self.task, refuse)
+        judged = self.judged
+        if judged is None and not self._judged_as_learned:
+            draw = drawing(jax.random.fold_in(jax.random.key(self.seed), 0), JUDGED_SAMPLES)
+            judged = gathered(self._judge, draw)
+        return replaced(self, learned=learned, judged=judged)
+
+    def init(self, static: Signals):
+        weights = [jnp.asarray(w) for w in static.get("initial_weights", self.initial_weights)]
+        state = weights, _packed(self.optimizer.init(self._tree(weights)))
+        if self.task.is_set:
+            tasks = len(self.task.tasks)
+            return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (tasks, *leaf.shape)), state)
+        return state
+
+    def step(self, state, k, signals: Signals):
+        return self.advance(state, k, signals)[0]
+
+    def loss(self, state, k, signals: Signals):
+        judged = self.judged_samples(k)
+        return self._over_set(lambda weights, samples: self._losses(weights, samples, signals).sum())(state[0], judged).mean()
+
+    def weights(self, state):
+        return state[0]
+
+    def advance(self, state, k, signals: Signals):
+        learned = self.learned_samples(k, signals)
+        # Performance on the samples that were learned from comes with their gradient.
+        judged = None if self._judged_as_learned and "proportions" not in signals else self.judged_samples(k)
+
+        def one(state, learned, judged):
+            weights, kept = state
+            (_, terms), slope = jax.value_and_grad(self._objective, has_aux=True)(weights, learned, signals)
+            if judged is not None:
+                terms = self._losses(weights, judged, signals)
+            updates, kept = self.optimizer.update(self._tree(slope), self._unpacked(kept), self._tree(weights))
+            rate = 1.0 + signals["rate"] if "rate" in signals else 1.0
+            after = [w + rate * change for w, change in zip(weights, jax.tree.leaves(updates), strict=True)]
+            return (after, _packed(kept)), terms.sum()
+
+        state, loss = self._over_set(one)(state, learned, judged)
+        return state, loss.mean()
+
+    def learned_samples(self, k, signals: Signals) -> Samples:
+        """The samples learned from at step k."""
+        proportions = signals.get("proportions")
+        if self.batch_size is not None:
+            key = jax.random.fold_in(jax.random.key(self.seed), 1 + k)
+            return drawn(self.task, key, self.batch_size, k, proportions)
+        return in_force(self.task, self.prepared().learned, k, proportions)
+
+    def judged_samples(self, k) -> Samples:
+        """The samples performance is judged on at step k."""
+        kept = self.prepared()
+        return in_force(self._judge, kept.learned if self._judged_as_learned else kept.judged, k)
+
+    def predict(self, weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
+        """The network's outputs for inputs x, with gains on its matrices."""
+        gains = iter(signals.get("gain", ()))
+        gained = [next(gains, None) if w.ndim == 2 else None for w in weights]
+        effective = [w if g is None else w * (1.0 + g) for w, g in zip(weights, gained, strict=True)]
+        return jax.vmap(self._assembled(effective))(x)
+
+    def accuracy(self, weights, steps=None, signals: Signals | None = None) -> Float[Array, " S"]:
+        """Along a rollout, the share of the evaluation task's samples whose largest output is the target's largest.
+
+        **Arguments:** `weights`, a list of arrays with a leading axis of S steps, as a rollout has them; `steps` (S,),
+        which these are (None: 0 … S − 1; a solution's are `solution.weight_steps`); `signals`, needed under gain:
+        `problem.signals_at(effort, steps)`.
+
+        **Returns:** (S,); over a task set, the mean over tasks.
+
+        **Raises:** `LearningEffortError` for a task of a single output.
+        """
+        if self.task.output_size < 2:
+            raise LearningEffortError(
+                "Accuracy compares the largest output with the target's largest: it needs at least 2 outputs, as of one-hot "
+                f"targets. Got {self.task.output_size}."
+            )
+        weights = [jnp.asarray(w) for w in weights]
+        steps = jnp.arange(weights[0].shape[0]) if steps is None else jnp.asarray(steps)
+        return _accuracy(self.prepared(), weights, steps, {} if signals is None else dict(signals))
+
+    def explain_nonfinite_gradient(self):
+        return (
+            "The gradient of the value with respect to effort is not finite, although the value is: something on the way has "
+            "no derivative. With optax.adam and its kin this is the square root of a squared gradient that is zero, as where "
+            "an input is always zero or a ReLU unit never fires. Change the optimiser's setting 'eps_root': "
+            "optax.adam(1e-2, eps_root=1e-8), for example. If the optimiser takes no square root (optax.sgd), look for "
+            "one, or for a norm, in the module and in the loss."
+        )
+
+    @property
+    def _judge(self) -> Task:
+        return self.task if self.evaluation is None else self.evaluation
+
+    @property
+    def _judged_as_learned(self) -> bool:
+        return self.evaluation is None and self.batch_size is None
+
+    def _losses(self, weights, samples: Samples, signals: Signals) -> Float[Array, " O"]:
+        """The loss of each output, averaged over the samples by their weights."""
+        return samples.weights @ self.terms(self.predict(weights, samples.x, signals), samples.y)
+
+    def _objective(self, weights, samples: Samples, signals: Signals):
+        terms = self._losses(weights, samples, signals)
+        return (signals["attention"] * terms if "attention" in signals else terms).sum(), terms
+
+    def _over_set(self, function):
+        """`function`, mapped over the leading axis of its arguments if the task is a set."""
+        return jax.vmap(function) if self.task.is_set else function
+
+    def _assembled(self, weights) -> Callable:
+        """The module with these weights."""
+        leaves = {Role.TRAINED: iter(weights), Role.FIXED: iter(self.fixed)}
+        return jax.tree.unflatten(self.structure, [next(leaves[r]) if r in leaves else r for r in self.roles])
+
+    def _tree(self, weights) -> PyTree:
+        """The weights as optimisers take them: the module, with None in place of everything else."""
+        trained = iter(weights)
+        return jax.tree.unflatten(self.structure, [next(trained) if r is Role.TRAINED else None for r in self.roles])
+
+    def _unpacked(self, kept: list[Float[Array, "..."]]) -> PyTree:
+        """The optimiser's state, from what `_packed` made of it."""
+        shapes, structure = jax.tree.flatten(jax.eval_shape(self.optimizer.init, self._tree(self.initial_weights)))
+
+        def restored(leaf, shape):
+            if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
+                return jax.random.wrap_key_data(leaf.astype(jnp.uint32))
+            return leaf.astype(shape.dtype)
+
+        return jax.tree.unflatten(structure, map(restored, kept, shapes))
+
+
+def _packed(state: PyTree) -> list[Float[Array, "..."]]:
+    """An optimiser's state as float64 arrays; whole numbers below 2⁵³ and random keys are exact."""
+
+    def plain(leaf):
+        leaf = jnp.asarray(leaf)
+        return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+    return [plain(leaf).astype(jnp.float64) for leaf in jax.tree.leaves(state)]
+
+
+def _role(leaf):
+    """What a module's leaf is: a `Role`, or itself where it is no array."""
+    if not isinstance(leaf, (jax.Array, np.ndarray)):
+        return leaf
+    return Role.TRAINED if jnp.issubdtype(leaf.dtype, jnp.inexact) else Role.FIXED
+
+
+@eqx.filter_jit
+def _accuracy(learner: SampledNetwork, weights, steps, signals):
+    def one(weights, samples, signal):
+        right = learner.predict(weights, samples.x, signal).argmax(1) == samples.y.argmax(1)
+        return samples.weights @ right
+
+    def at(inputs):
+        weights, k, signal = inputs
+        return learner._over_set(lambda w, s: one(w, s, signal))(weights, learner.judged_samples(k)).mean()
+
+    return jax.lax.map(at, (weights, steps, signals))

@@ -1,0 +1,83 @@
+"""Whether a module, an optimiser, a loss and a task go together; tried out on shapes alone, before anything is computed."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from ..errors import LearningEffortError, is_traced
+
+
+def check_trainable(learner, module) -> None:
+    """`learner`, a `SampledNetwork` with all its fields, and the module it was given.
+
+    **Raises:** `LearningEffortError` if module, optimiser, loss and task do not go together.
+    """
+    inputs, outputs = learner.task.input_size, learner.task.output_size
+    if not learner.initial_weights:
+        raise LearningEffortError(
+            "The 'module' of SampledNetwork must be an Equinox module with arrays to train, such as "
+            f"equinox.nn.MLP({inputs}, {outputs}, 30, 1, key=key). Got {module!r} instead."
+        )
+    others = {str(w.dtype) for w in learner.initial_weights} - {"float64"}
+    if others:
+        raise LearningEffortError(
+            f"The 'module' of SampledNetwork must hold float64 numbers. Got {', '.join(sorted(others))}; make it after "
+            "'import learning_effort', or give its arrays dtype=float."
+        )
+    if any(not jnp.isfinite(w).all() for w in learner.initial_weights if not is_traced(w)):
+        raise LearningEffortError("The arrays in the 'module' of SampledNetwork must be finite. Got some that are not.")
+    if not (callable(getattr(learner.optimizer, "init", None)) and callable(getattr(learner.optimizer, "update", None))):
+        raise LearningEffortError(
+            "The 'optimizer' of SampledNetwork must be an Optax optimiser, such as optax.sgd(5e-3). "
+            f"Got {learner.optimizer!r} instead."
+        )
+    compiled = {"module": (learner.structure, learner.roles), "loss": learner.terms, "optimizer": learner.optimizer}
+    for what, value in compiled.items():
+        try:
+            hash(value)
+        except TypeError as error:
+            raise LearningEffortError(
+                f"The '{what}' of SampledNetwork must be hashable besides its arrays, so that it can be compiled: {error}. "
+                "Use plain functions and tuples in place of lists and of objects with arrays inside."
+            ) from None
+    jax.eval_shape(lambda: jax.tree.leaves(learner.prepared()))
+    shape = _shape(lambda x: module(x), (inputs,), "module", f"one input of shape ({inputs},)")
+    if shape != (outputs,):
+        raise LearningEffortError(
+            f"The 'module' of SampledNetwork must map one input of shape ({inputs},) to one output of shape ({outputs},), "
+            f"those of its task. It gives {shape}."
+        )
+    terms = _shape(lambda y: learner.terms(y, y), (7, outputs), "loss", f"predictions and targets of shape (7, {outputs})")
+    if terms != (7, outputs):
+        raise LearningEffortError(
+            "The 'loss' of SampledNetwork must give one term per sample and output: (7, "
+            f"{outputs}) for predictions and targets of shape (7, {outputs}). It gives {terms}; do not sum or average in it."
+        )
+    try:
+        jax.eval_shape(lambda: learner.optimizer.update(*_optimizer_arguments(learner)))
+    except Exception as error:
+        raise LearningEffortError(
+            f"The 'optimizer' of SampledNetwork cannot train this module from its gradients alone: {_first_line(error)}. "
+            "Use one that can, such as optax.sgd(5e-3) or optax.adam(1e-3, eps_root=1e-8)."
+        ) from None
+
+
+def _optimizer_arguments(learner):
+    weights, kept = learner.init({})
+    if learner.task.is_set:
+        weights, kept = jax.tree.map(lambda leaf: leaf[0], (weights, kept))
+    return learner._tree(weights), learner._unpacked(kept), learner._tree(weights)
+
+
+def _shape(function, given: tuple[int, ...], what: str, words: str):
+    try:
+        return getattr(jax.eval_shape(function, jax.ShapeDtypeStruct(given, jnp.float64)), "shape", None)
+    except Exception as error:
+        raise LearningEffortError(
+            f"The '{what}' of SampledNetwork could not be called with {words}: {_first_line(error)}"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

@@ -1,0 +1,190 @@
+"""From coarse to fine: the same problem in longer steps first, then at the learner's own (design.md, mathematics.md §5).
+
+A learner whose steps are c times as long takes c times fewer of them and learns nearly the same. Its optimum, and the
+curvature met on the way to it, are where the solver starts at the learner's own steps: what is left there are the
+differences, of order cΔt, and a few exact gradients. Where effort has one value a step, the longer steps have fewer of
+them; so knots come first, and are refined to what was asked.
+
+The value that is reported, and the residual, are always those at the learner's own steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._modules import replaced
+from ..controls import Control, LearningRate
+from ..errors import LearningEffortError
+from ..horizon import Steps
+from ..metric import metric
+from ..problem import Effort, Problem
+from .exact import Exact
+from .quasi_newton import QuasiNewton
+from .refinement import refine
+from .trace import Outcome, Progress, joined
+
+#: Steps may be made this many times as long, the largest that serves being taken.
+FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
+#: At least so many long steps, and at least twice as many as knots.
+FEWEST_STEPS = 250
+#: The values of the uncontrolled learner in long steps and in its own may differ by this share.
+ACCURACY = 0.02
+#: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
+COARSE_TOLERANCE = 1e-4
+#: Gradients in long steps are cheap: so many are allowed, and so many pairs kept.
+COARSE_GRADIENTS = 1000
+COARSE_MEMORY = 20
+#: Knots at the learner's own steps go on to this one, where one value a step comes after.
+KNOT_TOLERANCE = 1e-4
+#: Efforts of more numbers than this are never given quasi-Newton pairs of their own, only those of the knots.
+LARGE = 200_000
+
+
+@dataclasses.dataclass(frozen=True)
+class CoarseToFine:
+    """What `le.solve` does without a method: quasi-Newton on longer steps, then at the learner's own.
+
+    **Arguments:** `fine`, the solver at the learner's own steps, with the tolerance that counts.
+    """
+
+    fine: QuasiNewton = QuasiNewton()
+
+    @property
+    def name(self) -> str:
+        return self.fine.name
+
+    def method(self, problem: Problem) -> str:
+        """What it does for a problem, in words."""
+        if self._rate_alone(problem):
+            return f"{self.name}, from the {Exact().method(problem)}"
+        return f"{self.name}, from long steps to the learner's own"
+
+    def _rate_alone(self, problem: Problem) -> bool:
+        return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
+
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D. History counts gradients at the learner's own steps only."""
+        if self._rate_alone(problem):
+            return self._from_exact(problem, effort, scale, progress)
+        coarse = longer_steps(problem)
+        if coarse is None:
+            return self.fine.run(problem, effort, scale, progress)
+        start = _resampled(problem, coarse, effort)
+        coarse_scale = eqx.filter_jit(metric)(coarse)
+        method = dataclasses.replace(
+            self.fine,
+            tolerance=max(COARSE_TOLERANCE, self.fine.tolerance),
+            max_gradients=max(COARSE_GRADIENTS, self.fine.max_gradients),
+            memory=max(COARSE_MEMORY, self.fine.memory),
+        )
+        found = method.run(coarse, start, coarse_scale, progress)
+        if not np.isfinite(found.value[-1]):
+            return self.fine.run(problem, effort, scale, progress)
+        begun, pairs = _resampled(coarse, problem, found.effort), found.pairs
+        if not problem.value(begun) > problem.value(effort):
+            begun, pairs = effort, None
+        if "Interrupted" in found.reason:
+            return found._replace(effort=begun, value=np.array([float(problem.value(begun))]), pairs=None)
+        if pairs is None or _same_shapes(coarse, problem):
+            outcome = self.fine.run(problem, begun, scale, progress, pairs)
+        else:
+            outcome = self._knots_first(problem, _on_knots(problem, coarse), found, scale, progress)
+        steps = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients, came first"
+        return outcome._replace(reason=f"{outcome.reason} ({steps}.)")
+
+    def _from_exact(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """From the exact solution of the flow, which differs from that of the steps by O(Δt)."""
+        try:
+            found = Exact().run(problem, effort, scale, progress)
+        except LearningEffortError:  # the learner's steps do not follow the flow
+            return self.fine.run(problem, effort, scale, progress)
+        outcome = self.fine.run(problem, found.effort, scale, progress)
+        return outcome._replace(reason=f"{outcome.reason} The exact solution came first. {found.reason}")
+
+    def _knots_first(self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress) -> Outcome:
+        """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
+        knot_scale = eqx.filter_jit(metric)(knotted)
+        method = dataclasses.replace(self.fine, tolerance=max(KNOT_TOLERANCE, self.fine.tolerance))
+        first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
+        begun = jax.tree.map(jnp.asarray, _resampled(knotted, problem, first.effort))
+        if "Interrupted" in first.reason:
+            return first._replace(effort=begun)
+        second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress)
+        outcome = joined(first, second)
+        if outcome.converged or "Interrupted" in outcome.reason or _size(begun) > LARGE:
+            return outcome
+        return joined(outcome, self.fine.run(problem, outcome.effort, scale, progress))
+
+
+def longer_steps(problem: Problem) -> Problem | None:
+    """`problem` in the longest steps that serve; None where there are none, or the horizon is short."""
+    steps = problem.horizon.length
+    if problem.horizon.used is not None:
+        return None
+    knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
+    fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
+    exact = None
+    for factor in FACTORS:
+        if steps < factor * fewest:
+            continue
+        learner = problem.learner.with_longer_steps(factor)
+        if learner is None:
+            continue
+        coarse = replaced(problem, learner=learner, horizon=Steps(-(-steps // factor), _fitting(problem.horizon.knots, steps)))
+        exact = float(problem.baseline_value()) if exact is None else exact
+        if abs(float(coarse.baseline_value()) - exact) <= ACCURACY * abs(exact):
+            return replaced(coarse, controls=tuple(_with_fitting(c, steps) for c in problem.controls))
+    return None
+
+
+def _fitting(knots: int | None, steps: int) -> int | None:
+    return None if knots == steps else knots
+
+
+def _with_fitting(control: Control, steps: int) -> Control:
+    return control if control.static else replaced(control, knots=_fitting(control.knots, steps))
+
+
+def _on_knots(problem: Problem, coarse: Problem) -> Problem:
+    """`problem` with linear knots where the long steps' effort has its values."""
+    return replaced(
+        problem,
+        controls=tuple(
+            c if c.static else replaced(c, knots=coarse.knots(k), interpolation="linear")
+            for c, k in zip(problem.controls, coarse.controls, strict=True)
+        ),
+    )
+
+
+def _resampled(source: Problem, target: Problem, effort: Effort) -> Effort:
+    """Effort on the knots of `source`, at the knots of `target`: straight lines between its values."""
+    result = {}
+    for c, d in zip(source.controls, target.controls, strict=True):
+        have, want = source.knots(c), target.knots(d)
+        if c.static or have == want:
+            result[c.name] = effort[c.name]
+            continue
+        at = np.linspace(0, have - 1, want)
+        place = np.minimum(at.astype(int), max(have - 2, 0))
+        fraction = at - place
+        result[c.name] = jax.tree.map(
+            lambda e, p=place, f=fraction: (
+                e[p] * (1 - f).reshape(-1, *[1] * (e.ndim - 1))
+                + e[np.minimum(p + 1, len(e) - 1)] * f.reshape(-1, *[1] * (e.ndim - 1))
+            ),
+            effort[c.name],
+        )
+    return jax.tree.map(jnp.asarray, result)
+
+
+def _same_shapes(one: Problem, other: Problem) -> bool:
+    return all(one.knots(c) == other.knots(d) for c, d in zip(one.controls, other.controls, strict=True) if not c.static)
+
+
+def _size(effort: Effort) -> int:
+    return sum(np.size(leaf) for leaf in jax.tree.leaves(effort))

@@ -1,0 +1,178 @@
+"""Refining an effort found on few knots to one value a step, with the curvature that was met on the knots.
+
+In the coordinates z = √D g the Hessian of −V is the cost's own curvature, C, plus a smooth operator in time: fast
+changes of effort over time average out in learning. So the inverse is C⁻¹ plus a correction that lives on the knots,
+H = C⁻¹ + Q(H_K − C⁻¹)Qᵀ, with H_K from quasi-Newton pairs on K knots and Q the interpolation between them. C is one at
+rest, and elsewhere a number for each step: the curvature of that step's cost along its gradient. Each iteration is one
+exact gradient; nothing of the size of effort is stored but effort and gradient.
+
+Weakness: what steps teach of fast changes is one number, so it is quick only where the effort on the knots was close.
+"""
+
+from __future__ import annotations
+
+import time
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from ..metric import scaled_residual
+from ..problem import Effort, Problem
+from .quasi_newton import ARMIJO, two_loops
+from .trace import Outcome, Pairs, Progress
+
+#: Gradients at most: where the start was good, a handful is enough.
+MOST = 20
+#: Values are known to this share.
+NOISE = 1e-14
+#: C grows where steps turn out to be more curved, up to so many times the cost's curvature: the performance has some, too.
+STIFFEST = 64
+
+
+def refine(
+    problem: Problem,
+    knotted: Problem,
+    effort: Effort,
+    scale: Effort,
+    knot_scale: Effort,
+    pairs: Pairs,
+    tolerance: float,
+    progress: Progress,
+) -> Outcome:
+    """Ascend from `effort` until the scaled residual is within `tolerance`, or no further.
+
+    **Arguments:** `problem`, and the same with linear knots, `knotted`; `scale` and `knot_scale`, the metric D of each;
+    `pairs`, met on the knots.
+    """
+    started = time.perf_counter()
+    values, residuals, seconds, gradients = [], [], [], []
+    count, stiffness, interrupted = 0, 1.0, False
+    here, trial, value, residual, slope = effort, effort, -np.inf, np.inf, 0.0
+    try:
+        while count < MOST:
+            new, gradient = problem.value_and_gradient(trial)
+            count += 1
+            if np.isfinite(new) and new >= value + ARMIJO * slope - NOISE * abs(value):
+                if values:
+                    bend = 2 - 2 * (float(new) - value) / slope
+                    if abs(slope) > 100 * NOISE * abs(value) and bend > 1:
+                        stiffness *= min(bend, 2.0)
+                    pairs = _learned(problem, knotted, trial, here, gradient, at_here, scale, knot_scale, pairs)
+                here, value, at_here = trial, float(new), gradient
+                residual = float(_residual(problem, here, at_here, scale))
+                values.append(value)
+                residuals.append(residual)
+                gradients.append(count)
+                seconds.append(time.perf_counter() - started)
+                progress(len(values), value, residual)
+                if residual <= tolerance:
+                    break
+            else:
+                stiffness *= 2
+                if stiffness > STIFFEST or not values:
+                    break
+            trial, slope = _next(problem, knotted, here, at_here, scale, knot_scale, pairs, stiffness)
+            slope = float(slope)
+    except KeyboardInterrupt:
+        interrupted = True
+        if not values:
+            raise
+    if residual <= tolerance:
+        reason = f"Converged: the scaled residual is {residual:.1e}, within the tolerance {tolerance:g}."
+    elif interrupted:
+        reason = f"Interrupted after {count} gradients; the best effort so far is kept."
+    else:
+        reason = f"Not converged: refined with {count} gradients, to a scaled residual of {residual:.1e}."
+    courses = (np.array(c) for c in (values, residuals, gradients, seconds))
+    return Outcome(here, *courses, reason, residual <= tolerance)
+
+
+_residual = eqx.filter_jit(scaled_residual)
+
+
+@eqx.filter_jit
+def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffness):
+    """The effort to try next, and the slope of V along the step to it."""
+    lower, upper = problem.bounds()
+    free = jax.tree.map(
+        lambda e, d, low, high: ~(((e <= low) & (d < 0)) | ((e >= high) & (d > 0))), effort, gradient, lower, upper
+    )
+    gradient = jax.tree.map(jnp.multiply, gradient, free)
+    ks = jnp.arange(problem.horizon.length)
+    softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale, ks))
+    _, to_knots = jax.vjp(lambda e: knotted.parameters_at(e, ks), jax.tree.map(jnp.zeros_like, knot_scale))
+    root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
+    coarse = ravel_pytree(to_knots(gradient)[0])[0] / root
+    curved = two_loops(coarse, pairs.steps * root, pairs.changes / root, pairs.count, jnp.ones_like(coarse))
+    at_knots = {
+        c.name: jax.tree.map(lambda leaf, c=c: _at_knots(softer[c.name], leaf, c.static), knot_scale[c.name])
+        for c in problem.controls
+    }
+    plain = ravel_pytree(at_knots)[0] * coarse
+    correction = knotted.parameters_at(unravel((curved - plain) / root), ks)
+    direction = {
+        c.name: jax.tree.map(
+            lambda d, m, extra, f, c=c: (_spread(softer[c.name], d) * d / m + extra) * f,
+            *(tree[c.name] for tree in (gradient, scale, correction, free)),
+        )
+        for c in problem.controls
+    }
+    trial = jax.tree.map(lambda e, d, low, high: jnp.clip(e + d, low, high), effort, direction, lower, upper)
+    steps = jax.tree.map(jnp.subtract, trial, effort)
+    return trial, sum(jnp.vdot(s, g) for s, g in zip(jax.tree.leaves(steps), jax.tree.leaves(gradient), strict=True))
+
+
+@eqx.filter_jit
+def _learned(problem, knotted, after, before, gradient_after, gradient_before, scale, knot_scale, pairs: Pairs) -> Pairs:
+    """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
+    ks = jnp.arange(problem.horizon.length)
+    _, to_knots = jax.vjp(lambda e: knotted.parameters_at(e, ks), jax.tree.map(jnp.zeros_like, knot_scale))
+    weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
+    step = ravel_pytree(to_knots(weighed)[0])[0] / ravel_pytree(knot_scale)[0]
+    change = ravel_pytree(to_knots(jax.tree.map(jnp.subtract, gradient_before, gradient_after))[0])[0]
+    curved = jnp.dot(step, change) > 1e-2 * jnp.dot(step, step * ravel_pytree(knot_scale)[0])
+    place = pairs.count % len(pairs.steps)
+    return Pairs(
+        jnp.where(curved, pairs.steps.at[place].set(step), pairs.steps),
+        jnp.where(curved, pairs.changes.at[place].set(change), pairs.changes),
+        pairs.count + curved,
+    )
+
+
+def _softer(problem, effort, gradient, scale, ks):
+    """C⁻¹ of each control: (N,) for one that varies in time, one for a static one; at most one."""
+    weights = problem.weights(ks)
+    result = {}
+    for control in problem.controls:
+        if control.static:
+            result[control.name] = jnp.ones(())
+            continue
+        step = jax.tree.map(jnp.divide, gradient[control.name], scale[control.name])
+
+        def slope(own, control=control):
+            return jnp.sum(weights * jax.vmap(lambda p: control.cost_of(p, problem.learner))(own))
+
+        bent = jax.jvp(jax.grad(slope), (effort[control.name],), (step,))[1]
+        along, plain = _inner(step, bent), _inner(step, gradient[control.name])
+        result[control.name] = plain / jnp.maximum(jnp.maximum(along, plain), 1e-300)
+    return result
+
+
+def _inner(a, b):
+    """The inner product of two trees at each step (N,)."""
+    return sum(jnp.sum((x * y).reshape(len(x), -1), 1) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+
+
+def _spread(numbers, array):
+    return numbers.reshape(-1, *[1] * (array.ndim - 1)) if numbers.ndim else numbers
+
+
+def _at_knots(numbers, array, static: bool):
+    """A number for each step, at the knots of an array (K, …), in its shape."""
+    if static:
+        return jnp.ones_like(array)
+    at = jnp.round(jnp.linspace(0, numbers.size - 1, len(array))).astype(int)
+    return jnp.broadcast_to(_spread(numbers[at], array), array.shape)
