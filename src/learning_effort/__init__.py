@@ -30,6 +30,7 @@ _NAMES = {
     "solve_many": "solvers",
     "GradientAscent": "solvers",
     "QuasiNewton": "solvers",
+    "CoarseToFine": "solvers",
     "Exact": "solvers",
     "Policy": "solvers",
     "certify": "certificate",

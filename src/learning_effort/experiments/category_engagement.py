@@ -95,7 +95,7 @@ class CategoryEngagement(Experiment):
         """The solutions of some of its problems, by label."""
         import learning_effort as le
 
-        method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
+        method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
         return dict(zip(problems, le.solve_many(list(problems.values()), method, progress=progress), strict=True))
 
     def dataset(self, solutions):

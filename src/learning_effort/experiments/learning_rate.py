@@ -80,16 +80,19 @@ class LearningRate(Experiment):
     def solve(self, progress=True):
         """Each from the exact answer for the flow, refined on the learner's own steps; where that is never to learn, also from
         neutral, and the better answer is kept."""
-        return {label: self._best(problem, progress) for label, problem in self.problems().items()}
+        from ..side_by_side import side_by_side
 
-    def _best(self, problem, progress):
+        problems = self.problems()
+        return dict(zip(problems, side_by_side(self._best, problems.values()), strict=True))
+
+    def _best(self, problem):
         import learning_effort as le
 
         method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
         flow = le.solve(problem, le.Exact(), progress=False).effort
         still = np.mean(1 + np.asarray(flow["learning_rate"])) < 1e-3
         starts = [flow, problem.initial_effort()] if still else [flow]
-        solutions = [le.solve(problem, method, init=start, progress=progress) for start in starts]
+        solutions = [le.solve(problem, method, init=start, progress=False) for start in starts]
         return max(solutions, key=lambda solution: solution.value)
 
     def dataset(self, solutions):

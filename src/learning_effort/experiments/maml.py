@@ -86,9 +86,8 @@ class Maml(Experiment):
             values = [float(problem.value(start)) for start in starts]
             solutions[label] = self._converged(problem, starts[int(np.nanargmax(values))], progress)
         method = le.GradientAscent(self.ascent_step, self.iterations, amsgrad)
-        for label, problem in problems.items():
-            solutions[f"{label}, ascent"] = le.solve(problem, method, progress=progress)
-        return solutions
+        ascents = le.solve_many(list(problems.values()), method, progress=progress)
+        return solutions | {f"{label}, ascent": solution for label, solution in zip(problems, ascents, strict=True)}
 
     def _converged(self, problem, effort, progress):
         import learning_effort as le

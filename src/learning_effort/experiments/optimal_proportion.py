@@ -63,7 +63,7 @@ class OptimalProportion(Experiment):
     def solve(self, progress=True):
         import learning_effort as le
 
-        method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
+        method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
         return {label: le.solve(problem, method, progress=progress) for label, problem in self.problems().items()}
 
     def needed(self, progress=True, earlier=None):

@@ -80,20 +80,25 @@ class TaskEngagement(Experiment):
     def solve(self, progress=True):
         import learning_effort as le
 
+        from ..side_by_side import side_by_side
         from ..solvers.starts import told_apart
 
-        method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
-        problems, found = self.problems(), {}
-        for seed in self._seeds:
-            answers = {}
+        method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
+        problems = self.problems()
+
+        def of_seed(seed):
+            answers, found = {}, {}
             for mode in MODES:
                 problem = problems[f"{mode}, seed {seed}"]
                 inits = [problem.initial_effort(), sustained(problem)]
                 inits += [a.effort for a in answers["active"]] if mode == "vector" else []
-                answers[mode] = [le.solve(problem, method, init=init, progress=progress) for init in inits]
+                answers[mode] = [le.solve(problem, method, init=init, progress=False) for init in inits]
                 best = max(answers[mode], key=lambda a: a.value)
                 found[f"{mode}, seed {seed}"] = dataclasses.replace(best, **told_apart(problem, answers[mode]))
                 found[f"{mode}, staying, seed {seed}"] = answers[mode][1]
+            return found
+
+        found = {label: solution for part in side_by_side(of_seed, self._seeds) for label, solution in part.items()}
         staying = [f"{mode}, staying, seed {seed}" for mode in MODES for seed in self._seeds]
         return {label: found[label] for label in (*problems, *staying)}
 

@@ -79,7 +79,7 @@ class TaskModulation(Experiment):
     def solve(self, progress=True):
         import learning_effort as le
 
-        method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
+        method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
         problems = self.problems()
         return dict(zip(problems, le.solve_many(list(problems.values()), method, progress=progress), strict=True))
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 
 import equinox as eqx
 import jax
@@ -18,6 +16,7 @@ from ..errors import DivergenceError, LearningEffortError, count
 from ..horizon import Steps
 from ..metric import metric
 from ..problem import Effort, Problem
+from ..side_by_side import side_by_side
 from ..solution import History, Solution, build
 from .levels import CoarseToFine
 from .quasi_newton import QuasiNewton
@@ -85,26 +84,15 @@ def solve_many(problems: list[Problem], method=None, progress=True) -> list[Solu
         solutions[i] = solution
     large = [i for i in range(len(problems)) if i not in set(small)]
     done = Counted(progress, len(large))
-    with ThreadPoolExecutor(processors()) as pool:
-        futures = {i: pool.submit(_counted, done, problems[i], method) for i in large}
-        try:
-            for i, future in futures.items():
-                solutions[i] = future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+
+    def one(problem: Problem) -> Solution:
+        solution = solve(problem, method, progress=False)
+        done(solution)
+        return solution
+
+    for i, solution in zip(large, side_by_side(one, [problems[i] for i in large]), strict=True):
+        solutions[i] = solution
     return solutions
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _counted(done: Counted, problem: Problem, method) -> Solution:
-    solution = solve(problem, method, progress=False)
-    done(solution)
-    return solution
 
 
 def _state_size(problem: Problem) -> int:
