@@ -1,14 +1,15 @@
-"""The command `learning-effort`: list, run, show, plot. Every field of an experiment is a flag."""
+"""The command `learning-effort`: list, run, show, plot, reproduce. Every field of an experiment is a flag."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
-from . import __version__
+from . import __version__, compile_cache
 from .errors import LearningEffortError
 
 USAGE = """usage: learning-effort COMMAND
@@ -18,7 +19,8 @@ USAGE = """usage: learning-effort COMMAND
   show PATH            what a saved run holds
   plot PATH            the figure of a saved run again
   reproduce [flags]    every experiment into one folder, with one table of findings; `reproduce --help`
-  --version            the version"""
+  --version            the version
+  --no-cache           before a command: keep no compiled programs between sessions"""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,6 +37,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _dispatch(arguments: list[str]) -> None:
+    if arguments and arguments[0] == "--no-cache":
+        os.environ[compile_cache.SWITCH] = "off"
+        arguments = arguments[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return

@@ -1,0 +1,97 @@
+"""How things are timed, and how a result is written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+
+class Row(NamedTuple):
+    """One line of the table: what was compared, on what, the ratio or slope, and the numbers behind it."""
+
+    measure: str
+    case: str
+    result: str
+    detail: str
+
+
+def alternate(*functions: Callable, rounds: int = 5, patience: float = 20.0) -> list[float]:
+    """The best time of each function, in seconds, called in turn after one call each to compile.
+
+    A function that has been timed for more than `patience` seconds is not called again.
+    """
+    for function in functions:
+        jax.block_until_ready(function())
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, own in zip(functions, times, strict=True):
+            if sum(own) > patience:
+                continue
+            begun = time.perf_counter()
+            jax.block_until_ready(function())
+            own.append(time.perf_counter() - begun)
+    return [min(own) for own in times]
+
+
+def slope(sizes, times) -> float:
+    """The slope of time against size in logarithms: 1 is linear, 2 quadratic."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def in_fresh_process(arguments: list[str], **environment: str) -> tuple[str, float]:
+    """What Python prints when called with `arguments`, and the seconds it took, start and end included."""
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(f"{arguments} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout, seconds
+
+
+def told_by(code: str, **environment: str) -> dict:
+    """The JSON object that `code` prints last, run in a fresh process that finds the benchmarks' cases."""
+    here = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    return json.loads(in_fresh_process(["-c", here + code], **environment)[0].splitlines()[-1])
+
+
+def machine() -> str:
+    """The machine and the versions, in one line; with the load, since a busy machine is a noisy one."""
+    versions = f"Python {platform.python_version()}, JAX {jax.__version__}"
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {versions}{load}"
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+HEAD = "| measure | case | result | in numbers |\n|---|---|---|---|"
+
+
+def line(row: Row) -> str:
+    """`row` as a line of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+def seconds(time: float) -> str:
+    """A time in the unit that suits it."""
+    if time >= 1:
+        return f"{time:.2f} s" if time < 100 else f"{time:.0f} s"
+    return f"{time * 1e3:.1f} ms" if time >= 1e-3 else f"{time * 1e6:.1f} µs"

@@ -1,0 +1,145 @@
+"""Solvers: against Algorithm 1, in units of gradients, many problems at once, and beside an interior-point solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+from cases import gaussians, known_optimum, single_neuron
+from measuring import Row, alternate, seconds
+
+import learning_effort as le
+
+
+def solvers(neuron_steps: int = 600, steps: int = 4000, iterations=(700, 300)) -> Iterator[Row]:
+    """le.solve against Algorithm 1 with the paper's step, to the value that Algorithm 1 ends with."""
+    cases = {
+        f"single neuron, N = {neuron_steps:,}": single_neuron(neuron_steps),
+        f"gain-gaussians, N = {steps:,}": gaussians(steps)[0],
+    }
+    for (case, problem), most in zip(cases.items(), iterations, strict=True):
+        le.solve(problem, progress=False)  # to compile
+        quick = le.solve(problem, progress=False)
+        slow = le.solve(problem, le.GradientAscent(10.0, most), progress=False)
+        passed = int(np.argmax(quick.history.value >= slow.value))
+        if quick.value < slow.value:
+            yield Row("quasi-Newton against Algorithm 1", case, "not reached", f"{quick.value:.12g} against {slow.value:.12g}")
+            continue
+        needed = int(quick.history.gradients[passed])
+        # The first of its iterations compiles, so it is left out and the others stand for it.
+        taken = (slow.history.seconds[-1] - slow.history.seconds[0]) * slow.gradients / (slow.gradients - 1)
+        yield Row(
+            "quasi-Newton against Algorithm 1",
+            case,
+            f"÷{slow.gradients / needed:.0f} gradients, ÷{taken / quick.seconds:.1f} time",
+            f"V = {slow.value:.10f} after {slow.gradients} gradients, {seconds(taken)} of Algorithm 1; passed at gradient "
+            f"{needed} of {quick.gradients}, which with the longer steps before took {seconds(quick.seconds)} and end "
+            f"{quick.value - slow.value:.1e} above. {_before(quick.reason)}",
+        )
+
+
+def _before(reason: str) -> str:
+    """What came before the learner's own steps, which a reason says in brackets."""
+    return reason[reason.rfind("(") + 1 : -1].capitalize() if reason.endswith(")") else ""
+
+
+def optimum(steps: int = 12_000, knots: int = 200, rounds: int = 2) -> Iterator[Row]:
+    """A known optimum: the value reached, and how many exact gradients' time it takes."""
+    for count in (None, knots):
+        problem, best = known_optimum(steps, count)
+        effort = problem.initial_effort()
+        found: list[le.Solution] = []
+        solve, *single = alternate(
+            lambda p=problem, f=found: f.append(le.solve(p, progress=False)),
+            *[lambda p=problem, e=effort: p.value_and_gradient(e)] * 3,
+            rounds=rounds,
+        )
+        one, solution = min(single), found[-1]
+        yield Row(
+            "le.solve to a known optimum",
+            f"gain-semantic, N = {steps:,}, " + ("one control a step" if count is None else f"{count} linear knots"),
+            f"{solve / one:.0f} gradients' time (at most 40)",
+            f"V = {solution.value:.9f} (best known with one control a step {best:.9f}), scaled residual "
+            f"{solution.certificate.residual:.1e}; {solution.gradients} exact gradients; {seconds(solve)}, of which the search "
+            f"{seconds(solution.seconds)}; one gradient {seconds(one)}. {_before(solution.reason)}",
+        )
+
+
+def batch(every: int = 7, seeds: int = 4, steps: int = 4000) -> Iterator[Row]:
+    """Many problems at once against one after another, both compiled before."""
+    problems = list(le.experiments.SingleNeuronSweeps().problems().values())
+    some = problems[::every]
+    yield _batch(f"{len(problems)} single neurons", problems, some, le.QuasiNewton())
+    problems = gaussians(steps, seeds)
+    yield _batch(f"gain-gaussians, {seeds} seeds, N = {steps:,}", problems, problems, None)
+
+
+def _batch(case: str, problems, some, method) -> Row:
+    """`problems` together against `some` of them one by one, their time scaled up."""
+    together, alone = [], []
+
+    def many():
+        together[:] = le.solve_many(problems, progress=False)
+
+    def one_by_one():
+        alone[:] = [le.solve(problem, method, progress=False) for problem in some]
+
+    at_once, single = alternate(many, one_by_one, rounds=2)
+    every = len(problems) // len(some) if len(some) < len(problems) else 1
+    differ = max(abs(a.value - b.value) for a, b in zip(together[::every], alone, strict=True))
+    scaled = single * len(problems) / len(some)
+    counted = "" if len(some) == len(problems) else f" ({len(some)} of them took {seconds(single)})"
+    return Row(
+        "together against one by one",
+        case,
+        f"×{scaled / at_once:.1f} as fast",
+        f"{seconds(at_once)} against {seconds(scaled)}{counted}; values differ by at most {differ:.1e}",
+    )
+
+
+def interior_point(steps: int = 600, rounds: int = 5) -> Iterator[Row]:
+    """le.solve against CasADi with IPOPT on the same steps and the same value."""
+    measure, case = "le.solve against CasADi and IPOPT", f"single neuron, N = {steps:,}"
+    try:
+        import casadi
+    except ImportError:
+        yield Row(measure, case, "not measured", "CasADi is not installed; pip install casadi")
+        return
+    problem = single_neuron(steps)
+    call, value = transcription(casadi, steps)
+    every: list[le.Solution] = []
+    ours, theirs = alternate(lambda: every.append(le.solve(problem, progress=False)), call, rounds=rounds)
+    found = min(every, key=lambda solution: solution.seconds)
+    yield Row(
+        measure,
+        case,
+        f"×{theirs / ours:.2f} as fast; values differ by {abs(found.value - value):.1e} (at most 1e-9)",
+        f"{seconds(ours)} (the search {seconds(found.seconds)}, the rest checks and rollouts) against {seconds(theirs)} (the program "
+        f"built before, exact Hessian); V = {found.value:.13f} and {value:.13f}; {found.gradients} gradients",
+    )
+
+
+def transcription(casadi, steps: int):
+    """`single-neuron` as a sparse program in all its weights and gains: a call that solves it, and its value."""
+    e = le.experiments.SingleNeuron(steps=steps)
+    second = e.mean**2 + e.std**2
+    w, g = casadi.SX.sym("w", steps), casadi.SX.sym("g", steps)
+    effective = w * (1 + g)
+    loss = 0.5 - e.mean * effective + second * effective**2 / 2 + e.weight_decay * w**2 / 2
+    field = (1 + g) * (e.mean - second * effective) - e.weight_decay * w
+    discount = e.gamma ** (np.arange(steps) * e.learning_rate) * e.learning_rate
+    cost = casadi.dot(casadi.DM(discount), loss + e.beta * g**2)
+    follows = w[1:] - w[:-1] - e.learning_rate * field[:-1]
+    program = {"x": casadi.vertcat(w, g), "f": cost, "g": casadi.vertcat(w[0], follows)}
+    options = {"print_time": False, "ipopt": {"print_level": 0, "sb": "yes", "tol": 1e-11}}
+    solver = casadi.nlpsol("solver", "ipopt", program, options)
+    lower = np.concatenate([np.full(steps, -np.inf), np.full(steps, e.lower)])
+    upper = np.concatenate([np.full(steps, np.inf), np.full(steps, e.upper)])
+    uncontrolled = e.problem().rollout(e.problem().initial_effort())
+    start = np.concatenate([np.asarray(jax.device_get(uncontrolled.weights[0])).ravel(), np.zeros(steps)])
+
+    def call():
+        return solver(x0=start, lbx=lower, ubx=upper, lbg=0.0, ubg=0.0)
+
+    return lambda: call() and None, -float(call()["f"])

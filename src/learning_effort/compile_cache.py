@@ -1,0 +1,41 @@
+"""Compiled programs kept between sessions, so that a problem of a known shape starts at once.
+
+They lie in the user's cache folder (or where `JAX_COMPILATION_CACHE_DIR` says). `LEARNING_EFFORT_CACHE=off` in the
+environment, or `--no-cache` on the command line, keeps none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+SWITCH = "LEARNING_EFFORT_CACHE"
+#: Programs that take less than this to compile are not kept, in seconds.
+WORTH_KEEPING = 0.2
+
+
+def folder() -> Path:
+    """Where compiled programs are kept: the user's cache folder, in the place that the system has for it."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "learning-effort" / "compiled"
+
+
+def switch_on() -> None:
+    """Keep compiled programs, unless it is switched off, or the user has chosen a folder already, or none can be written."""
+    import jax
+
+    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false") or jax.config.jax_compilation_cache_dir:
+        return
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
