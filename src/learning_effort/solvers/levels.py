@@ -29,7 +29,7 @@ from .refinement import refine
 from .trace import Outcome, Progress, joined
 
 #: Steps may be made this many times as long, the largest that serves being taken.
-FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
+FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
 #: The values of the uncontrolled learner in long steps and in its own may differ by this share.
@@ -42,7 +42,7 @@ COARSE_MEMORY = 20
 #: Knots at the learner's own steps go on to this one, where one value a step comes after.
 KNOT_TOLERANCE = 1e-4
 #: Efforts of more numbers than this are never given quasi-Newton pairs of their own, only those of the knots.
-LARGE = 200_000
+LARGE = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True)
