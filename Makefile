@@ -33,6 +33,9 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(INSTALLED)
+	@$(BIN)/python -c 'import casadi' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,bench]" || \
+	  echo "CasADi could not be installed; its line of the table will say so." >&2
 	$(BIN)/python benchmarks/run.py
 
 clean:

@@ -25,22 +25,38 @@ class Row(NamedTuple):
     detail: str
 
 
-def alternate(*functions: Callable, rounds: int = 5, patience: float = 20.0) -> list[float]:
-    """The best time of each function, in seconds, called in turn after one call each to compile.
+class Time(NamedTuple):
+    """Seconds on the clock, and seconds that processors spent on it: on a busy machine the second is the steadier one."""
+
+    clock: float
+    processor: float
+
+
+def alternate(*functions: Callable, rounds: int = 5, patience: float = 20.0) -> list[Time]:
+    """The best time of each function, called in turn after one call each to compile.
 
     A function that has been timed for more than `patience` seconds is not called again.
     """
     for function in functions:
         jax.block_until_ready(function())
-    times: list[list[float]] = [[] for _ in functions]
+    times: list[list[Time]] = [[] for _ in functions]
     for _ in range(rounds):
         for function, own in zip(functions, times, strict=True):
-            if sum(own) > patience:
+            if sum(t.clock for t in own) > patience:
                 continue
-            begun = time.perf_counter()
+            begun = _now()
             jax.block_until_ready(function())
-            own.append(time.perf_counter() - begun)
-    return [min(own) for own in times]
+            own.append(Time(*(after - before for before, after in zip(begun, _now(), strict=True))))
+    return [Time(*map(min, zip(*own, strict=True))) for own in times]
+
+
+def _now() -> Time:
+    return Time(time.perf_counter(), time.process_time())
+
+
+def against(theirs: Time, ours: Time) -> str:
+    """How many times as fast ours is as theirs."""
+    return f"×{theirs.clock / ours.clock:.2f} as fast (processor time ×{theirs.processor / ours.processor:.2f})"
 
 
 def slope(sizes, times) -> float:

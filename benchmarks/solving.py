@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 from cases import gaussians, known_optimum, single_neuron
-from measuring import Row, alternate, seconds
+from measuring import Row, Time, against, alternate, seconds
 
 import learning_effort as le
 
@@ -33,8 +33,8 @@ def solvers(neuron_steps: int = 600, steps: int = 4000, iterations=(700, 300)) -
             case,
             f"÷{ascents / own:.0f} gradients; whole le.solve ÷{taken / quick.seconds:.1f} time",
             f"to V = {target:.10f}: Algorithm 1 {ascents} gradients in {seconds(taken)}; le.QuasiNewton() from the same start "
-            f"{own} of its {scratch.gradients}, all in {seconds(scratch.seconds)}; le.solve {fine} of its {quick.gradients}, all "
-            f"in {seconds(quick.seconds)}, longer steps included, {quick.value - slow.value:.1e} above Algorithm 1's end. "
+            f"{own} of its {scratch.gradients}, all in {seconds(scratch.seconds)}; le.solve {fine} of its {quick.gradients}, "
+            f"all in {seconds(quick.seconds)}, {quick.value - slow.value:.1e} above Algorithm 1's end. "
             f"{_before(quick.reason)}",
         )
 
@@ -55,14 +55,14 @@ def optimum(steps: int = 12_000, knots: int = 200, rounds: int = 2) -> Iterator[
             *[lambda p=problem, e=effort: p.value_and_gradient(e)] * 3,
             rounds=rounds,
         )
-        one, solution = min(single), found[-1]
+        one, solution = Time(*map(min, zip(*single, strict=True))), found[-1]
         yield Row(
             "le.solve to a known optimum",
             f"gain-semantic, N = {steps:,}, " + ("one control a step" if count is None else f"{count} linear knots"),
-            f"{solve / one:.0f} gradients' time (at most 40)",
+            f"{solve.clock / one.clock:.0f} gradients' time (at most 40; processor time {solve.processor / one.processor:.0f})",
             f"V = {solution.value:.9f} (best known with one control a step {best:.9f}), scaled residual "
-            f"{solution.certificate.residual:.1e}; {solution.gradients} exact gradients; {seconds(solve)}, of which the search "
-            f"{seconds(solution.seconds)}; one gradient {seconds(one)}. {_before(solution.reason)}",
+            f"{solution.certificate.residual:.1e}; {solution.gradients} exact gradients; {seconds(solve.clock)}, of which the "
+            f"search {seconds(solution.seconds)}; one gradient {seconds(one.clock)}. {_before(solution.reason)}",
         )
 
 
@@ -86,13 +86,13 @@ def _batch(case: str, problems, every: int, method) -> Row:
 
     at_once, single = alternate(many, one_by_one, rounds=2)
     differ = max(abs(a.value - b.value) for a, b in zip(together[::every], alone, strict=True))
-    scaled = single * len(problems) / len(some)
-    counted = "" if every == 1 else f" ({len(some)} of them took {seconds(single)})"
+    scaled = Time(*(time * len(problems) / len(some) for time in single))
+    counted = "" if every == 1 else f" ({len(some)} of them took {seconds(single.clock)})"
     return Row(
         "together against one by one",
         case,
-        f"×{scaled / at_once:.1f} as fast",
-        f"{seconds(at_once)} against {seconds(scaled)}{counted}; values differ by at most {differ:.1e}",
+        against(scaled, at_once),
+        f"{seconds(at_once.clock)} against {seconds(scaled.clock)}{counted}; values differ by at most {differ:.1e}",
     )
 
 
@@ -112,9 +112,10 @@ def interior_point(steps: int = 600, rounds: int = 5) -> Iterator[Row]:
     yield Row(
         measure,
         case,
-        f"×{theirs / ours:.2f} as fast; values differ by {abs(found.value - value):.1e} (at most 1e-9)",
-        f"{seconds(ours)} (the search {seconds(found.seconds)}, the rest checks and rollouts) against {seconds(theirs)} "
-        f"(the program built before, exact Hessian); V = {found.value:.13f} and {value:.13f}; {found.gradients} gradients",
+        f"{against(theirs, ours)}; values differ by {abs(found.value - value):.1e} (at most 1e-9)",
+        f"{seconds(ours.clock)} (the search {seconds(found.seconds)}, the rest checks and rollouts) against "
+        f"{seconds(theirs.clock)} (the program built before, exact "
+        f"Hessian); V = {found.value:.13f} and {value:.13f}; {found.gradients} gradients",
     )
 
 

@@ -21,7 +21,7 @@ from .._modules import replaced
 from ..controls import Control, LearningRate
 from ..errors import LearningEffortError
 from ..horizon import Steps
-from ..metric import metric
+from ..metric import metric, scaled_residual
 from ..problem import Effort, Problem
 from .exact import Exact
 from .quasi_newton import QuasiNewton
@@ -89,7 +89,7 @@ class CoarseToFine:
         if not problem.value(begun) > problem.value(effort):
             begun, pairs = effort, None
         if "Interrupted" in found.reason:
-            return found._replace(effort=begun, value=np.array([float(problem.value(begun))]), pairs=None)
+            return _interrupted(problem, begun, scale, found)
         if pairs is None or _same_shapes(coarse, problem):
             outcome = self.fine.run(problem, begun, scale, progress, pairs)
         else:
@@ -113,12 +113,20 @@ class CoarseToFine:
         first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
         begun = jax.tree.map(jnp.asarray, _resampled(knotted, problem, first.effort))
         if "Interrupted" in first.reason:
-            return first._replace(effort=begun)
+            return joined(first, _interrupted(problem, begun, scale, first))
         second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress)
         outcome = joined(first, second)
         if outcome.converged or "Interrupted" in outcome.reason or _size(begun) > LARGE:
             return outcome
         return joined(outcome, self.fine.run(problem, outcome.effort, scale, progress))
+
+
+def _interrupted(problem: Problem, effort: Effort, scale: Effort, found: Outcome) -> Outcome:
+    """The outcome of a search that was `found` interrupted elsewhere: what `effort` is worth at the learner's own steps."""
+    value, gradient = problem.value_and_gradient(effort)
+    residual = scaled_residual(problem, effort, gradient, scale)
+    course = (np.array([float(value)]), np.array([float(residual)]), np.array([1]), found.seconds[-1:])
+    return Outcome(effort, *course, found.reason, converged=False)
 
 
 def longer_steps(problem: Problem) -> Problem | None:
@@ -151,11 +159,13 @@ def _with_fitting(control: Control, steps: int) -> Control:
 
 
 def _on_knots(problem: Problem, coarse: Problem) -> Problem:
-    """`problem` with linear knots where the long steps' effort has its values."""
+    """`problem` with linear knots where the long steps' effort has its values; a control that has as many keeps its own."""
     return replaced(
         problem,
         controls=tuple(
-            c if c.static else replaced(c, knots=coarse.knots(k), interpolation="linear")
+            c
+            if c.static or problem.knots(c) == coarse.knots(k)
+            else replaced(c, knots=coarse.knots(k), interpolation="linear")
             for c, k in zip(problem.controls, coarse.controls, strict=True)
         ),
     )

@@ -103,11 +103,13 @@ class QuasiNewton:
             interrupted = True
         seconds = time.perf_counter() - started
         marks.append((int(state.iterations.max()), seconds))
-        return [self._outcome(state, scales, unravel, i, marks, interrupted) for i in range(batch)]
+        box = jax.vmap(lambda problem: problem.bounds())(problems)
+        return [self._outcome(state, scales, box, unravel, i, marks, interrupted) for i in range(batch)]
 
-    def _outcome(self, state: State, scales, unravel, i: int, marks, interrupted: bool) -> Outcome:
+    def _outcome(self, state: State, scales, box, unravel, i: int, marks, interrupted: bool) -> Outcome:
         n = int(state.iterations[i])
-        root = jnp.sqrt(ravel_pytree(jax.tree.map(lambda leaf: leaf[i], scales))[0])
+        scale, low, high = (ravel_pytree(jax.tree.map(lambda leaf: leaf[i], tree))[0] for tree in (scales, *box))
+        root = jnp.sqrt(scale)
         values = np.asarray(state.value_trace[i, :n])
         residuals = np.asarray(state.residual_trace[i, :n])
         status, evaluations = int(state.status[i]), int(state.evaluations[i])
@@ -122,7 +124,7 @@ class QuasiNewton:
         if interrupted and status == RUNNING:
             reason = f"Interrupted after {evaluations} gradients; the best effort so far is kept."
         return Outcome(
-            unravel(state.z[i] / root),
+            unravel(jnp.clip(state.z[i] / root, low, high)),  # rounding can leave the box
             values,
             residuals,
             np.asarray(state.evaluation_trace[i, :n]),

@@ -101,9 +101,8 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
         lambda e, d, low, high: ~(((e <= low) & (d < 0)) | ((e >= high) & (d > 0))), effort, gradient, lower, upper
     )
     gradient = jax.tree.map(jnp.multiply, gradient, free)
-    ks = jnp.arange(problem.horizon.length)
-    softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale, ks))
-    _, to_knots = jax.vjp(lambda e: knotted.parameters_at(e, ks), jax.tree.map(jnp.zeros_like, knot_scale))
+    softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
+    _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
     coarse = ravel_pytree(to_knots(gradient)[0])[0] / root
     curved = two_loops(coarse, pairs.steps * root, pairs.changes / root, pairs.count, jnp.ones_like(coarse))
@@ -112,7 +111,7 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
         for c in problem.controls
     }
     plain = ravel_pytree(at_knots)[0] * coarse
-    correction = knotted.parameters_at(unravel((curved - plain) / root), ks)
+    correction = _refined(problem, knotted, unravel((curved - plain) / root))
     direction = {
         c.name: jax.tree.map(
             lambda d, m, extra, f, c=c: (_spread(softer[c.name], d) * d / m + extra) * f,
@@ -128,8 +127,7 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
 @eqx.filter_jit
 def _learned(problem, knotted, after, before, gradient_after, gradient_before, scale, knot_scale, pairs: Pairs) -> Pairs:
     """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
-    ks = jnp.arange(problem.horizon.length)
-    _, to_knots = jax.vjp(lambda e: knotted.parameters_at(e, ks), jax.tree.map(jnp.zeros_like, knot_scale))
+    _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
     weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
     step = ravel_pytree(to_knots(weighed)[0])[0] / ravel_pytree(knot_scale)[0]
     change = ravel_pytree(to_knots(jax.tree.map(jnp.subtract, gradient_before, gradient_after))[0])[0]
@@ -142,17 +140,28 @@ def _learned(problem, knotted, after, before, gradient_after, gradient_before, s
     )
 
 
-def _softer(problem, effort, gradient, scale, ks):
-    """C⁻¹ of each control: (N,) for one that varies in time, one for a static one; at most one."""
-    weights = problem.weights(ks)
+def _refined(problem, knotted, effort):
+    """Q: effort on the knots, where `problem` has its values; a control that has as many of its own keeps them."""
+    at_steps = knotted.parameters_at(effort, jnp.arange(problem.horizon.length))
+    return {
+        c.name: (effort if problem.knots(c) == knotted.knots(k) else at_steps)[c.name]
+        for c, k in zip(problem.controls, knotted.controls, strict=True)
+    }
+
+
+def _softer(problem, effort, gradient, scale):
+    """C⁻¹ of each control: (K,) for one that varies in time, one for a static one; at most one."""
+    weights = problem.knot_weights()
     result = {}
     for control in problem.controls:
         if control.static:
             result[control.name] = jnp.ones(())
             continue
+        own_weights = jax.tree.leaves(weights[control.name])[0]
+        own_weights = own_weights.reshape(len(own_weights), -1)[:, 0]
         step = jax.tree.map(jnp.divide, gradient[control.name], scale[control.name])
 
-        def slope(own, control=control):
+        def slope(own, control=control, weights=own_weights):
             return jnp.sum(weights * jax.vmap(lambda p: control.cost_of(p, problem.learner))(own))
 
         bent = jax.jvp(jax.grad(slope), (effort[control.name],), (step,))[1]

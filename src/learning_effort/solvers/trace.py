@@ -37,12 +37,12 @@ class Outcome(NamedTuple):
 
 
 def joined(first: Outcome, second: Outcome) -> Outcome:
-    """One outcome of two runs, the second from where the first ended."""
+    """One outcome of two runs, the second from where the first ended: what the second says of that place counts."""
     return second._replace(
-        value=np.concatenate([first.value, second.value[1:]]),
-        residual=np.concatenate([first.residual, second.residual[1:]]),
-        gradients=np.concatenate([first.gradients, first.gradients[-1] + second.gradients[1:]]),
-        seconds=np.concatenate([first.seconds, first.seconds[-1] + second.seconds[1:]]),
+        value=np.concatenate([first.value[:-1], second.value]),
+        residual=np.concatenate([first.residual[:-1], second.residual]),
+        gradients=np.concatenate([first.gradients[:-1], first.gradients[-1] + second.gradients]),
+        seconds=np.concatenate([first.seconds[:-1], first.seconds[-1] + second.seconds]),
     )
 
 
