@@ -54,6 +54,8 @@ def solve(problem: Problem, method=None, init: Effort | None = None, starts: int
     for start in range(starts):
         from_here = effort if start == 0 else _another_start(problem, effort, start)
         outcomes.append(method.run(problem, from_here, scale, report))
+        if np.isnan(outcomes[-1].residual[:1]).any():
+            problem.value_and_gradient(from_here)  # says what is wrong with a gradient that is not finite
         if "Interrupted" in outcomes[-1].reason:
             break
     report.close()

@@ -30,6 +30,8 @@ from .trace import Outcome, Progress, joined
 
 #: Steps may be made this many times as long, the largest that serves being taken.
 FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
+#: Fewer steps than this are left as they are: compiling longer ones would take longer than solving.
+SHORT = 5000
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
 #: The values of the uncontrolled learner in long steps and in its own may differ by this share.
@@ -62,7 +64,7 @@ class CoarseToFine:
         """What it does for a problem, in words."""
         if self._rate_alone(problem):
             return f"{self.name}, from the {Exact().method(problem)}"
-        return f"{self.name}, from long steps to the learner's own"
+        return self.name if longer_steps(problem) is None else f"{self.name}, from long steps to the learner's own"
 
     def _rate_alone(self, problem: Problem) -> bool:
         return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
@@ -132,7 +134,7 @@ def _interrupted(problem: Problem, effort: Effort, scale: Effort, found: Outcome
 def longer_steps(problem: Problem) -> Problem | None:
     """`problem` in the longest steps that serve; None where there are none, or the horizon is short."""
     steps = problem.horizon.length
-    if problem.horizon.used is not None:
+    if problem.horizon.used is not None or steps < SHORT:
         return None
     knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
     fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)

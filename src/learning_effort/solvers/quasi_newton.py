@@ -31,6 +31,7 @@ from .trace import Outcome, Pairs, Progress, spread_seconds
 RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
 ARMIJO = 1e-4
 SHORTEST = 1e-10
+SOFTEST = 0.02
 
 
 class State(NamedTuple):
@@ -41,6 +42,7 @@ class State(NamedTuple):
     gradient: Float[Array, " n"]
     direction: Float[Array, " n"]
     length: Float[Array, ""]
+    softness: Float[Array, ""]  # the inverse curvature assumed where no pair says anything, at most the metric's own
     steps: Float[Array, "m n"]
     changes: Float[Array, "m n"]
     pairs: Int[Array, ""]
@@ -205,6 +207,7 @@ def _start(problem, effort, scale, pairs, memory, limit) -> State:
         gradient=nothing,
         direction=nothing,
         length=jnp.ones(()),
+        softness=jnp.ones(()),
         steps=steps,
         changes=changes,
         pairs=known,
@@ -243,7 +246,12 @@ def _trip(problem, scale, state: State, tolerance) -> State:
 
 def _accept(problem, state: State, trial, f, gradient, root, low, high, tolerance) -> State:
     step, change = trial - state.z, gradient - state.gradient
-    curved = jnp.dot(step, change) > 1e-10 * jnp.dot(change, change)
+    bend = jnp.dot(step, change)
+    curved = bend > 1e-10 * jnp.dot(change, change)
+    # How curved the step was, for how curved it was taken to be: 1 if the pairs and the softness are right.
+    foreseen = -state.length * jnp.dot(step, state.gradient)
+    found = jnp.where((foreseen > 0) & curved, bend / jnp.where(foreseen > 0, foreseen, 1.0), 1.0)
+    softness = jnp.clip(state.softness / jnp.sqrt(jnp.clip(found, 0.5, 4.0)), SOFTEST, 1.0)
     place = state.pairs % state.steps.shape[0]
     steps = jnp.where(curved, state.steps.at[place].set(step), state.steps)
     changes = jnp.where(curved, state.changes.at[place].set(change), state.changes)
@@ -259,6 +267,7 @@ def _accept(problem, state: State, trial, f, gradient, root, low, high, toleranc
         pairs=pairs,
         fresh=pairs == 0,
         length=jnp.ones(()),
+        softness=softness,
         status=jnp.where(residual <= tolerance, CONVERGED, RUNNING),
         iterations=i + 1,
         value_trace=state.value_trace.at[i].set(-f),
@@ -293,8 +302,12 @@ def _free(z, gradient, low, high):
 def _direction(problem, state: State, root, low, high):
     """−H∇f on the free components, with pairs restricted to them."""
     free = _free(state.z, state.gradient, low, high).astype(float)
-    begin = inverse_cost_curvature(problem, state.z, root, free)
-    return -two_loops(state.gradient * free, state.steps, state.changes, state.pairs, free, begin) * free
+    bent = inverse_cost_curvature(problem, state.z, root, free)
+
+    def softly(vector):
+        return state.softness * bent(vector)
+
+    return -two_loops(state.gradient * free, state.steps, state.changes, state.pairs, free, softly) * free
 
 
 def two_loops(vector, steps, changes, count, free, begin=lambda vector: vector):
