@@ -84,6 +84,32 @@ class Blocks:
 
         return self._each(window, interpolated)
 
+    def spread(self, effort: Effort) -> Effort:
+        """`effort` with one value a step: leading axis N, static controls as they are."""
+        padded = self.padded(effort)
+
+        def block(_, start):
+            parameters = self.parameters(self.window(padded, start), start)
+            return None, {c.name: parameters[c.name] for c in self._problem.controls if not c.static}
+
+        _, varying = jax.lax.scan(block, None, self.starts)
+        steps = self._problem.horizon.length
+        return effort | jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:steps], varying)
+
+    def gathered(self, steps: Effort, effort: Effort) -> Effort:
+        """The transpose of `spread`: what comes to each knot from all `steps`; `effort` is any effort, for its shapes."""
+        beyond = self.number * self.length - self._problem.horizon.length
+        whole = self._each(steps, lambda c, e: jnp.pad(e, [(0, beyond), *[(0, 0)] * (e.ndim - 1)]))
+        padded = jax.tree.map(jnp.zeros_like, self.padded(effort))
+
+        def block(carry, start):
+            own = self._each(whole, lambda c, e: jax.lax.dynamic_slice_in_dim(e, start, self.length))
+            _, pull = jax.vjp(lambda w: self.parameters(w, start), self.window(padded, start))
+            return self.add_window(carry, pull(own)[0], start), None
+
+        gathered = self.cropped(jax.lax.scan(block, padded, self.starts)[0])
+        return gathered | {c.name: steps[c.name] for c in self._problem.controls if c.static}
+
     def _each(self, effort: Effort, function) -> Effort:
         """`function(control, array)` on every array of the controls that vary in time."""
         return {

@@ -35,7 +35,7 @@ SHORT = 5000
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
 #: The values of the uncontrolled learner in long steps and in its own may differ by this share.
-ACCURACY = 0.02
+ACCURACY = 0.05
 #: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
 COARSE_TOLERANCE = 1e-4
 #: Gradients in long steps are cheap: so many are allowed, and so many pairs kept.
@@ -87,15 +87,16 @@ class CoarseToFine:
         found = method.run(coarse, start, coarse_scale, progress)
         if not np.isfinite(found.value[-1]):
             return self.fine.run(problem, effort, scale, progress)
-        begun, pairs = _resampled(coarse, problem, found.effort), found.pairs
-        if not problem.value(begun) > problem.value(effort):
-            begun, pairs = effort, None
+        knotted = problem if _same_shapes(coarse, problem) else _on_knots(problem, coarse)
+        better = knotted.value(found.effort) > problem.value(effort)
         if "Interrupted" in found.reason:
-            return _interrupted(problem, begun, scale, found)
-        if pairs is None or _same_shapes(coarse, problem):
-            outcome = self.fine.run(problem, begun, scale, progress, pairs)
+            return _interrupted(problem, _resampled(knotted, problem, found.effort) if better else effort, scale, found)
+        if not better:
+            outcome = self.fine.run(problem, effort, scale, progress)
+        elif knotted is problem:
+            outcome = self.fine.run(problem, found.effort, scale, progress, found.pairs)
         else:
-            outcome = self._knots_first(problem, _on_knots(problem, coarse), found, scale, progress)
+            outcome = self._knots_first(problem, knotted, found, scale, progress)
         steps = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients, came first"
         return outcome._replace(reason=f"{outcome.reason} ({steps}.)")
 

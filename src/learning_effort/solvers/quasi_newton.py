@@ -7,7 +7,8 @@ and the search follows the projected path.
 
 Each compiled trip is one evaluation of value and gradient and what follows from it, so that problems mapped together
 each go their own way and stop on their own. (The trips are counted outside: inside a compiled loop XLA's CPU code for
-the same gradient is several times slower.) Weakness: local; on plateaus the residual is small far from any optimum.
+the same gradient is several times slower. Where effort is small it is the calls that cost, and one makes several trips.)
+Weakness: local; on plateaus the residual is small far from any optimum.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
 ARMIJO = 1e-4
 SHORTEST = 1e-10
 SOFTEST = 0.02
+#: Efforts of no more numbers than this make so many trips a call.
+SMALL, TRIPS = 2000, 16
 
 
 class State(NamedTuple):
@@ -85,7 +88,8 @@ class QuasiNewton:
 
     def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int, pairs=None) -> list[Outcome]:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
-        start, advance = _compiled(self.memory, self.max_gradients, batch == 1)
+        trips = TRIPS if sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * SMALL else 1
+        start, advance = _compiled(self.memory, self.max_gradients, batch == 1, trips)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
         started = time.perf_counter()
         state = advance(problems, scales, start(problems, efforts, scales, pairs), self.tolerance)
@@ -140,9 +144,10 @@ class QuasiNewton:
 _cache: dict = {}
 
 
-def _compiled(memory: int, limit: int, alone: bool):
-    """The compiled start and loop; one problem is run without the mapping, so that branches stay branches."""
-    key = (memory, limit, alone)
+def _compiled(memory: int, limit: int, alone: bool, trips: int):
+    """The compiled start and loop; one problem is run without the mapping, so that branches stay branches. `trips` is how
+    many a call makes at most."""
+    key = (memory, limit, alone, trips)
     if key not in _cache:
 
         def start(problem, effort, scale, pairs):
@@ -150,13 +155,24 @@ def _compiled(memory: int, limit: int, alone: bool):
 
         def advance(problem, scale, state, tolerance):
             after = _trip(problem, scale, state, tolerance)
-            running = state.status == RUNNING
+            running = (state.status == RUNNING) & (state.evaluations < limit)
             return jax.tree.map(lambda new, old: jnp.where(running, new, old), after, state) if not alone else after
 
-        _cache[key] = (
-            eqx.filter_jit(_lifted(start, 4) if alone else _mapped(start, 4)),
-            eqx.filter_jit(_lifted(advance, 3) if alone else _mapped(advance, 3)),
-        )
+        lift = _lifted if alone else _mapped
+        once = lift(advance, 3)
+
+        def several(problems, scales, state, tolerance):
+            def goes_on(carry):
+                done, state = carry
+                return (done < trips) & ((state.status == RUNNING) & (state.evaluations < limit)).any()
+
+            def trip(carry):
+                done, state = carry
+                return done + 1, once(problems, scales, state, tolerance)
+
+            return jax.lax.while_loop(goes_on, trip, (0, state))[1]
+
+        _cache[key] = (eqx.filter_jit(lift(start, 4)), eqx.filter_jit(once if trips == 1 else several))
     return _cache[key]
 
 

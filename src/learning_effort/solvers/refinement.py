@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from ..blocks import Blocks
 from ..metric import scaled_residual
 from ..problem import Effort, Problem
 from .quasi_newton import ARMIJO, two_loops
@@ -104,7 +105,7 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
     softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
     _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
-    coarse = ravel_pytree(to_knots(gradient)[0])[0] / root
+    coarse = ravel_pytree(blocks.gathered(gradient, knot_scale))[0] / root
     curved = two_loops(coarse, pairs.steps * root, pairs.changes / root, pairs.count, jnp.ones_like(coarse))
     at_knots = {
         c.name: jax.tree.map(lambda leaf, c=c: _at_knots(softer[c.name], leaf, c.static), knot_scale[c.name])
@@ -129,8 +130,8 @@ def _learned(problem, knotted, after, before, gradient_after, gradient_before, s
     """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
     _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
     weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
-    step = ravel_pytree(to_knots(weighed)[0])[0] / ravel_pytree(knot_scale)[0]
-    change = ravel_pytree(to_knots(jax.tree.map(jnp.subtract, gradient_before, gradient_after))[0])[0]
+    step = ravel_pytree(blocks.gathered(weighed, knot_scale))[0] / ravel_pytree(knot_scale)[0]
+    change = ravel_pytree(blocks.gathered(jax.tree.map(jnp.subtract, gradient_before, gradient_after), knot_scale))[0]
     curved = jnp.dot(step, change) > 1e-2 * jnp.dot(step, step * ravel_pytree(knot_scale)[0])
     place = pairs.count % len(pairs.steps)
     return Pairs(
@@ -147,6 +148,10 @@ def _refined(problem, knotted, effort):
         c.name: (effort if problem.knots(c) == knotted.knots(k) else at_steps)[c.name]
         for c, k in zip(problem.controls, knotted.controls, strict=True)
     }
+
+
+def _blocks(knotted: Problem, effort: Effort) -> Blocks:
+    return Blocks(knotted, knotted.learner.init(knotted.static_signals(effort)))
 
 
 def _softer(problem, effort, gradient, scale):
