@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from .._modules import replaced
 from ..blocks import Blocks
 from ..metric import scaled_residual
 from ..problem import Effort, Problem
@@ -103,16 +104,16 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
     )
     gradient = jax.tree.map(jnp.multiply, gradient, free)
     softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
-    _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
+    spread, gathered = _between(problem, knotted, knot_scale)
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
-    coarse = ravel_pytree(blocks.gathered(gradient, knot_scale))[0] / root
+    coarse = ravel_pytree(gathered(gradient))[0] / root
     curved = two_loops(coarse, pairs.steps * root, pairs.changes / root, pairs.count, jnp.ones_like(coarse))
     at_knots = {
         c.name: jax.tree.map(lambda leaf, c=c: _at_knots(softer[c.name], leaf, c.static), knot_scale[c.name])
         for c in problem.controls
     }
     plain = ravel_pytree(at_knots)[0] * coarse
-    correction = _refined(problem, knotted, unravel((curved - plain) / root))
+    correction = spread(unravel((curved - plain) / root))
     direction = {
         c.name: jax.tree.map(
             lambda d, m, extra, f, c=c: (_spread(softer[c.name], d) * d / m + extra) * f,
@@ -128,10 +129,10 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
 @eqx.filter_jit
 def _learned(problem, knotted, after, before, gradient_after, gradient_before, scale, knot_scale, pairs: Pairs) -> Pairs:
     """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
-    _, to_knots = jax.vjp(lambda e: _refined(problem, knotted, e), jax.tree.map(jnp.zeros_like, knot_scale))
+    _, gathered = _between(problem, knotted, knot_scale)
     weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
-    step = ravel_pytree(blocks.gathered(weighed, knot_scale))[0] / ravel_pytree(knot_scale)[0]
-    change = ravel_pytree(blocks.gathered(jax.tree.map(jnp.subtract, gradient_before, gradient_after), knot_scale))[0]
+    step = ravel_pytree(gathered(weighed))[0] / ravel_pytree(knot_scale)[0]
+    change = ravel_pytree(gathered(jax.tree.map(jnp.subtract, gradient_before, gradient_after)))[0]
     curved = jnp.dot(step, change) > 1e-2 * jnp.dot(step, step * ravel_pytree(knot_scale)[0])
     place = pairs.count % len(pairs.steps)
     return Pairs(
@@ -141,17 +142,21 @@ def _learned(problem, knotted, after, before, gradient_after, gradient_before, s
     )
 
 
-def _refined(problem, knotted, effort):
-    """Q: effort on the knots, where `problem` has its values; a control that has as many of its own keeps them."""
-    at_steps = knotted.parameters_at(effort, jnp.arange(problem.horizon.length))
-    return {
-        c.name: (effort if problem.knots(c) == knotted.knots(k) else at_steps)[c.name]
-        for c, k in zip(problem.controls, knotted.controls, strict=True)
-    }
+def _between(problem, knotted, like: Effort):
+    """Q and its transpose: effort on the knots, where `problem` has its values, and back. Controls that have as many knots of
+    their own, and static ones, keep them; `like` is any effort on the knots."""
+    finer = [k for c, k in zip(problem.controls, knotted.controls, strict=True) if problem.knots(c) != knotted.knots(k)]
+    varying = replaced(knotted, controls=tuple(k for k in finer if not k.static))
+    blocks = Blocks(varying, knotted.learner.init(knotted.static_signals(like)))
+    own = {k.name: like[k.name] for k in varying.controls}
 
+    def spread(effort):
+        return effort | blocks.spread({name: effort[name] for name in own})
 
-def _blocks(knotted: Problem, effort: Effort) -> Blocks:
-    return Blocks(knotted, knotted.learner.init(knotted.static_signals(effort)))
+    def gathered(effort):
+        return effort | blocks.gathered({name: effort[name] for name in own}, own)
+
+    return spread, gathered
 
 
 def _softer(problem, effort, gradient, scale):
