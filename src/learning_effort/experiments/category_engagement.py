@@ -54,7 +54,7 @@ class CategoryEngagement(Experiment):
     seed: int = 0
     starts: int = 3
     tolerance: float = 1e-4
-    max_gradients: int = 1000
+    max_gradients: int = 100
 
     def problems(self):
         return self.part_problems("semantic") | self.part_problems("mnist")

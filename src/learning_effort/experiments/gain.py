@@ -86,6 +86,7 @@ class GainGaussians(_GainExperiment):
     name = "gain-gaussians"
     description = "gain on a two-layer network, correlated Gaussians (fig. 5)"
     hidden: int = 6
+    knots: int = 0
 
     def task(self):
         import learning_effort as le

@@ -62,7 +62,7 @@ def task_figure(result):
             best, staying = (dataset[name].values[m, ..., i] for name in ("effort", "staying_effort"))
             band(below, kept, best, CYCLE[i], f"digits {task}")
             if np.abs(best - staying).max() > 0.05:
-                below.plot(kept, staying.mean(0), color=CYCLE[i], linestyle="--", linewidth=0.9)
+                below.plot(kept, staying.mean(0), color=CYCLE[i], linestyle="--", linewidth=0.9, label=f"{task}, staying on")
         label(above, TIME, "loss L", f"{'abc'[m]}  {mode}: loss")
         label(below, TIME, "engagement ψ", f"{'def'[m]}  {mode}: engagement")
     return figure
