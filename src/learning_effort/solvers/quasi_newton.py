@@ -33,7 +33,7 @@ RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
 ARMIJO = 1e-4
 SHORTEST = 1e-10
 SOFTEST = 0.02
-#: Efforts of no more numbers than this make so many trips a call.
+#: Efforts of no more numbers than this make so many trips a call, unless every iteration is followed.
 SMALL, TRIPS = 2000, 16
 
 
@@ -88,7 +88,8 @@ class QuasiNewton:
 
     def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int, pairs=None) -> list[Outcome]:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
-        trips = TRIPS if sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * SMALL else 1
+        small = sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * SMALL
+        trips = TRIPS if small and not progress.followed else 1
         start, advance = _compiled(self.memory, self.max_gradients, batch == 1, trips)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
         started = time.perf_counter()

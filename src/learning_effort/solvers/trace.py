@@ -55,6 +55,7 @@ class Progress:
 
     def __init__(self, show):
         self._call = show if callable(show) else None
+        self.followed = self._call is not None  # somebody wants to hear of every iteration
         self._show = bool(show) and self._call is None
         self._terminal = sys.stderr.isatty()
         self._next = 1
