@@ -220,8 +220,11 @@ def test_the_pair_that_is_judged_is_practised(modulation):
 def test_modulation_findings_fail_on_their_opposites(modulation):
     d = modulation.dataset
     share, value, baseline = (d[name].values for name in ("share", "value", "baseline_value"))
-    permuted = modulation_findings(d["weight_time"].values, np.roll(share, 1, -1)[:, ::-1], baseline, value)
-    assert not any(holding(permuted)), permuted
+    times, followed = d["weight_time"].values, "the others follow"
+    permuted = modulation_findings(times, np.roll(share, 1, -1), baseline, value)
+    assert not any(f.holds for f in permuted if followed not in f.name), permuted
+    exchanged = modulation_findings(times, share[:, ::-1], baseline, value)
+    assert not any(f.holds for f in exchanged if followed in f.name), exchanged
 
 
 def test_defaults_are_the_paper_s_table_row():

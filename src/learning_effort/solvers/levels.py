@@ -16,6 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from .._modules import replaced
 from ..controls import Control, LearningRate
@@ -26,7 +27,7 @@ from ..problem import Effort, Problem
 from .exact import Exact
 from .quasi_newton import QuasiNewton
 from .refinement import refine
-from .trace import Outcome, Progress, joined
+from .trace import Outcome, Pairs, Progress, joined
 
 #: Steps may be made this many times as long, the largest that serves being taken.
 FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
@@ -35,7 +36,7 @@ SHORT = 5000
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
 #: The values of the uncontrolled learner in long steps and in its own may differ by this share.
-ACCURACY = 0.05
+ACCURACY = 0.02
 #: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
 COARSE_TOLERANCE = 1e-4
 #: Gradients in long steps are cheap: so many are allowed, and so many pairs kept.
@@ -43,7 +44,7 @@ COARSE_GRADIENTS = 1000
 COARSE_MEMORY = 20
 #: Knots at the learner's own steps go on to this one, where one value a step comes after.
 KNOT_TOLERANCE = 1e-4
-#: Efforts of more numbers than this are never given quasi-Newton pairs of their own, only those of the knots.
+#: Efforts of more numbers than this have no room for quasi-Newton pairs of their own, only for those of knots.
 LARGE = 2_000_000
 
 
@@ -93,8 +94,10 @@ class CoarseToFine:
             return _interrupted(problem, _resampled(knotted, problem, found.effort) if better else effort, scale, found)
         if not better:
             outcome = self.fine.run(problem, effort, scale, progress)
-        elif knotted is problem:
-            outcome = self.fine.run(problem, found.effort, scale, progress, found.pairs)
+        elif _size(problem) <= LARGE:
+            begun = _resampled(coarse, problem, found.effort)
+            pairs = _spread_pairs(coarse, coarse_scale, problem, scale, found.pairs)
+            outcome = self.fine.run(problem, begun, scale, progress, pairs)
         else:
             outcome = self._knots_first(problem, knotted, found, scale, progress)
         steps = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients, came first"
@@ -118,10 +121,7 @@ class CoarseToFine:
         if "Interrupted" in first.reason:
             return joined(first, _interrupted(problem, begun, scale, first))
         second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress)
-        outcome = joined(first, second)
-        if outcome.converged or "Interrupted" in outcome.reason or _size(begun) > LARGE:
-            return outcome
-        return joined(outcome, self.fine.run(problem, outcome.effort, scale, progress))
+        return joined(first, second)
 
 
 def _interrupted(problem: Problem, effort: Effort, scale: Effort, found: Outcome) -> Outcome:
@@ -199,5 +199,19 @@ def _same_shapes(one: Problem, other: Problem) -> bool:
     return all(one.knots(c) == other.knots(d) for c, d in zip(one.controls, other.controls, strict=True) if not c.static)
 
 
-def _size(effort: Effort) -> int:
-    return sum(np.size(leaf) for leaf in jax.tree.leaves(effort))
+def _spread_pairs(coarse: Problem, coarse_scale: Effort, problem: Problem, scale: Effort, pairs: Pairs) -> Pairs:
+    """Pairs met in long steps, for the effort of `problem`: steps between its values, and changes as steps in the metric."""
+    if _same_shapes(coarse, problem):
+        return pairs
+    unravel = ravel_pytree(coarse_scale)[1]
+
+    def spread(vector):
+        return ravel_pytree(_resampled(coarse, problem, unravel(vector)))[0]
+
+    steps = jnp.stack([spread(step) for step in pairs.steps])
+    changes = jnp.stack([spread(change / ravel_pytree(coarse_scale)[0]) for change in pairs.changes])
+    return Pairs(steps, changes * ravel_pytree(scale)[0], pairs.count)
+
+
+def _size(problem: Problem) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(problem.initial_effort)))
