@@ -3,6 +3,7 @@
 import os
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
+os.environ["LEARNING_EFFORT_CACHE"] = "off"  # tests leave nothing in the user's cache folder, and take nothing from it
 
 from pathlib import Path  # noqa: E402
 
@@ -15,6 +16,17 @@ ORACLES = Path(__file__).parent / "oracles"
 # Compiling takes longer than any deadline meant for plain Python.
 hypothesis.settings.register_profile("learning-effort", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("learning-effort")
+
+
+@pytest.fixture(autouse=True)
+def forget_compiled_programs():
+    """Each compiled program takes a few of the 65,530 memory maps that Linux allows a process; beyond them it crashes."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_bytes().splitlines()) > 20_000:
+        import jax
+
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,16 @@
 """From coarse to fine: blocks of steps, longer steps, refinement, and the curvature of costs."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import learning_effort as le
 from learning_effort import blocks
 from learning_effort.metric import metric, scaled_residual
-from learning_effort.solvers import levels
+from learning_effort.solvers import curved_costs, levels, quasi_newton
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 
@@ -103,7 +105,6 @@ def test_a_thinned_rollout_is_the_rollout_at_its_steps(steps, monkeypatch):
 # From long steps to the learner's own ---------------------------------------------------------------------------------
 
 
-
 @pytest.fixture(scope="module", autouse=True)
 def longer_steps_for_short_horizons():
     """Horizons here are short, so that the tests are; solvers would leave their steps as they are."""
@@ -154,3 +155,123 @@ def test_bounds_that_bind_are_kept():
     solution = le.solve(problem, progress=False)
     assert 0.05 < solution.certificate.share_at_bounds < 0.95
     assert max(float(np.abs(g).max()) for g in solution.effort["gain"]) <= 0.1
+
+
+def test_effort_with_no_room_for_pairs_is_refined_from_knots(monkeypatch):
+    monkeypatch.setattr(levels, "LARGE", 0)
+    for name in ("one gain a step", "gain and rate", "gain at its bounds"):
+        problem = PROBLEMS[name][0]()
+        refined = le.solve(problem, progress=False)
+        value, gradient = problem.value_and_gradient(refined.effort)
+        residual = float(scaled_residual(problem, problem.check_effort(refined.effort), gradient, metric(problem)))
+        assert refined.value == pytest.approx(float(value), rel=1e-13)
+        assert refined.certificate.residual == pytest.approx(residual, rel=1e-3), name
+        assert refined.certificate.converged == (residual <= 1e-6)
+        alone = le.solve(problem, le.QuasiNewton(), progress=False)
+        assert refined.value == pytest.approx(alone.value, abs=1e-6), name
+        lower, upper = problem.bounds()
+        inside = jax.tree.map(lambda e, low, high: ((e >= low) & (e <= high)).all(), refined.effort, lower, upper)
+        assert all(jax.tree.leaves(inside)), name
+    assert 0.05 < refined.certificate.share_at_bounds < 0.95
+
+
+@pytest.mark.parametrize("large", [levels.LARGE, 0], ids=["pairs", "refined"])
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_an_interruption_at_any_stage_keeps_the_best(stage, large, monkeypatch, tmp_path):
+    monkeypatch.setattr(levels, "LARGE", large)
+    problem = semantic(le.Gain())
+    stages, last = [0], [np.inf]
+
+    def interrupt(iteration, value, residual):
+        stages[0] += iteration < last[0]
+        last[0] = iteration
+        if stages[0] == stage and iteration >= 2:
+            raise KeyboardInterrupt
+
+    solution = le.solve(problem, progress=interrupt)
+    interrupted = stages[0] == stage
+    assert interrupted or (stage, large) == (3, levels.LARGE)
+    assert ("Interrupted" in solution.reason) == interrupted
+    assert solution.value > solution.neutral_value
+    assert solution.value == pytest.approx(float(problem.value(solution.effort)), rel=1e-13)
+    gradient = problem.value_and_gradient(solution.effort)[1]
+    residual = float(scaled_residual(problem, problem.check_effort(solution.effort), gradient, metric(problem)))
+    assert solution.certificate.residual == pytest.approx(residual, rel=1e-3)
+    solution.save(tmp_path / "run.nc")
+    assert le.load(tmp_path / "run.nc").value == solution.value
+
+
+def test_what_has_no_longer_steps_is_solved_at_its_own():
+    module = eqx.nn.Linear(2, 3, use_bias=False, key=jax.random.key(0))
+    data = le.tasks.Arrays(np.eye(2), np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]))
+    learner = le.SampledNetwork(data, module, optax.sgd(5e-3), step_size=5e-3)
+    problem = le.Problem(learner, le.Gain(knots=5), le.Steps(1200))
+    assert levels.longer_steps(problem) is None
+    ours, alone = (le.solve(problem, method, progress=False) for method in (None, le.QuasiNewton()))
+    assert ours.value == alone.value and ours.gradients == alone.gradients and ours.method == alone.method
+
+
+def test_a_lone_learning_rate_starts_from_the_exact_solution():
+    problem = semantic(le.LearningRate(cost=le.costs.Quadratic(0.2)))
+    ours, alone = (le.solve(problem, method, progress=False) for method in (None, le.QuasiNewton()))
+    assert "The exact solution came first" in ours.reason and ours.certificate.converged
+    assert ours.value == pytest.approx(alone.value, abs=1e-9)
+    assert ours.gradients < alone.gradients
+    np.testing.assert_allclose(ours.effort["learning_rate"], alone.effort["learning_rate"], atol=1e-4)
+
+
+def test_a_short_horizon_is_left_as_it_is(monkeypatch):
+    problem = semantic(le.Gain(knots=10))
+    assert levels.longer_steps(problem).horizon.length == 250
+    monkeypatch.setattr(levels, "SHORT", 1501)
+    assert levels.longer_steps(problem) is None
+    assert "long steps" not in le.CoarseToFine().method(problem)
+
+
+# The curvature of costs -----------------------------------------------------------------------------------------------
+
+COSTLY = {
+    "norm deviation": le.Engagement(over="outputs", cost=le.costs.NormDeviation(2.0)),
+    "quadratic": le.Engagement(over="outputs", cost=le.costs.Quadratic(0.7)),
+    "exponential, two layers": le.Gain(bounds=(-1, 1), cost=le.costs.Exponential(0.3)),
+}
+
+
+@pytest.mark.parametrize("control", COSTLY.values(), ids=COSTLY)
+def test_the_inverse_of_the_costs_curvature_is_that_of_the_dense_hessian(control):
+    problem = semantic(control, steps=5)
+    rng = np.random.default_rng(0)
+    effort = jax.tree.map(lambda e: jnp.asarray(e + 0.5 * rng.normal(size=e.shape)), problem.initial_effort())
+    flat, unravel = jax.flatten_util.ravel_pytree(effort)
+    root = jnp.sqrt(jax.flatten_util.ravel_pytree(metric(problem))[0])
+    free = (rng.random(flat.size) < 0.7).astype(float)
+    vector = free * rng.normal(size=flat.size)
+    found = curved_costs.inverse_cost_curvature(problem, flat * root, root, free)(jnp.asarray(vector)) * free
+
+    weights = problem.weights(jnp.arange(5))
+    hessian = np.asarray(jax.hessian(lambda e: jnp.sum(weights * problem.rollout(unravel(e)).cost))(flat))
+    hessian = hessian / np.outer(root, root) * np.outer(free, free)
+    wanted = np.zeros(flat.size)
+    moments = jax.flatten_util.ravel_pytree(
+        jax.tree.map(lambda e: jnp.broadcast_to(jnp.arange(5.0).reshape(-1, *[1] * (e.ndim - 1)), e.shape), effort)
+    )[0]
+    for k in range(5):
+        own = np.flatnonzero((np.asarray(moments) == k) & (free > 0))
+        values, vectors = np.linalg.eigh(hessian[np.ix_(own, own)])
+        wanted[own] = vectors / np.maximum(values, curved_costs.FLOOR) @ vectors.T @ vector[own]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-10)
+
+
+def test_engagement_under_a_norm_deviation_needs_fewer_gradients_for_it(monkeypatch):
+    control = le.Engagement(bounds=(0, 2), over="outputs", squared=True, cost=le.costs.NormDeviation(0.3), knots=20)
+    problem = semantic(control, steps=300, weight_decay=0.0, init_scale=0.3)
+
+    def solution():
+        monkeypatch.setattr(quasi_newton, "_cache", {})
+        return le.solve(problem, le.QuasiNewton(tolerance=1e-4, max_gradients=350), progress=False)
+
+    ours = solution()
+    monkeypatch.setattr(quasi_newton, "inverse_cost_curvature", lambda problem, z, root, free: lambda vector: vector)
+    plain = solution()
+    assert ours.certificate.converged and ours.gradients < 0.8 * plain.gradients
+    assert ours.value == pytest.approx(plain.value, abs=1e-4)
