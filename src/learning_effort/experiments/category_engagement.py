@@ -14,7 +14,7 @@ EASY, HARD = (0, 1), (5, 8)
 #: Learning lasts until the controlled loss has covered this share of its fall: after that φ is worth nothing but its norm.
 LEARNED = 0.95
 #: Times of engagement are told apart if they differ by more than this share of learning.
-APART = 0.03
+APART = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
