@@ -10,7 +10,7 @@ STYLES = {"average": (CONTROL, "Algorithm 1, average dynamics"), "samples": (BAS
 def tractability_figure(result):
     """Value by each objective against iterations; value to the average learner against iterations, and against seconds."""
     dataset = result.dataset
-    figure, axes = panels(1, 3)
+    figure, axes = panels(1, 3, height=3.2)
     for name, (colour, text) in STYLES.items():
         course = dataset.sel(ascent=name)
         axes[0].plot(course["iteration"], course["value"], color=colour, label=text)
@@ -26,5 +26,6 @@ def tractability_figure(result):
         axis.axhline(dataset.attrs["baseline_value"], color="0.5", linestyle=":", label="baseline")
     label(axes[0], "iteration", "its own V (loss × time)", "a  what each ascends", legend=False)
     label(axes[1], "iteration, or gradient", judged, "b  by iterations", legend=False)
-    label(axes[2], "seconds, compiling left out", judged, "c  by seconds")
+    label(axes[2], "seconds, compiling left out", judged, "c  by seconds", legend=False)
+    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
