@@ -252,7 +252,7 @@ def numbers(solution):
 @pytest.mark.parametrize("name", COMPOSED)
 def test_save_then_load_is_identity(name, tmp_path):
     problem = PROBLEMS[name]
-    solved = le.solve(problem, le.QuasiNewton(max_gradients=2), progress=False)
+    solved = le.solve(problem, le.GradientAscent(1e-3, 1), progress=False)
     solved.save(tmp_path / "run.nc")
     loaded = le.load(tmp_path / "run.nc")
     bound = le.load(tmp_path / "run.nc", problem=problem)

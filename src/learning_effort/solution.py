@@ -156,7 +156,7 @@ class Solution:
 def build(problem, effort, history, reason, method, gradients, seconds, converged: bool, residual: float) -> Solution:
     """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate."""
     effort = jax.tree.map(np.asarray, effort)
-    steps = np.unique(np.linspace(0, problem.horizon.length - 1, WEIGHT_TIMES).round().astype(int))
+    steps = kept_steps(problem)
     rollout, baseline = (jax.tree.map(np.asarray, problem.thinned_rollout(e, steps)) for e in (effort, None))
     weights = np.asarray(problem.weights(np.arange(problem.horizon.length)))
     value, baseline_value = (float(weights @ r.reward) for r in (rollout, baseline))
@@ -177,6 +177,11 @@ def build(problem, effort, history, reason, method, gradients, seconds, converge
         gradients=gradients,
         seconds=seconds,
     )
+
+
+def kept_steps(problem: Problem) -> np.ndarray:
+    """The steps (T,) at which a solution keeps weights."""
+    return np.unique(np.linspace(0, problem.horizon.length - 1, WEIGHT_TIMES).round().astype(int))
 
 
 def load(path, problem: Problem | None = None) -> Solution:

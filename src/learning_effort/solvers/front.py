@@ -17,7 +17,7 @@ from ..horizon import Steps
 from ..metric import metric
 from ..problem import Effort, Problem
 from ..side_by_side import side_by_side
-from ..solution import History, Solution, build
+from ..solution import History, Solution, build, kept_steps
 from .levels import CoarseToFine
 from .quasi_newton import QuasiNewton
 from .starts import told_apart
@@ -213,6 +213,6 @@ def _crop(given, wanted):
 _metric = eqx.filter_jit(metric)
 
 
-@eqx.filter_jit
 def _losses(problem, effort):
-    return (problem.baseline() if effort is None else problem.rollout(effort)).loss
+    # The rollout that solutions are built from, so that it is compiled once.
+    return problem.thinned_rollout(effort, kept_steps(problem)).loss
