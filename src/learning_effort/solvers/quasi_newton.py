@@ -152,10 +152,10 @@ def _compiled(memory: int, limit: int, alone: bool, trips: int):
     if key not in _cache:
 
         def start(problem, effort, scale, pairs):
-            return _start(problem, effort, scale, pairs, memory, limit)
+            return _typed(_start(problem, effort, scale, pairs, memory, limit))
 
         def advance(problem, scale, state, tolerance):
-            after = _trip(problem, scale, state, tolerance)
+            after = _typed(_trip(problem, scale, state, tolerance))
             running = (state.status == RUNNING) & (state.evaluations < limit)
             return jax.tree.map(lambda new, old: jnp.where(running, new, old), after, state) if not alone else after
 
@@ -175,6 +175,11 @@ def _compiled(memory: int, limit: int, alone: bool, trips: int):
 
         _cache[key] = (eqx.filter_jit(lift(start, 4)), eqx.filter_jit(once if trips == 1 else several))
     return _cache[key]
+
+
+def _typed(state: State) -> State:
+    """`state` with every type explicit: a weak type (JAX's, of Python's numbers) would have the loop compiled again."""
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
 
 
 def _mapped(function, count):
