@@ -208,7 +208,7 @@ def test_controlled_proportions_are_worth_more_than_others(engagement):
 
 @pytest.fixture(scope="module")
 def modulation():
-    return TaskModulation(steps=1500, learning_rate=4e-2, hidden=6, knots=15, seeds=1, max_gradients=60).run(progress=False)
+    return TaskModulation(steps=800, learning_rate=7.5e-2, hidden=6, knots=15, seeds=1, max_gradients=60).run(progress=False)
 
 
 def test_the_pair_that_is_judged_is_practised(modulation):

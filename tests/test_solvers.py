@@ -76,7 +76,7 @@ def test_two_controls_are_worth_at_least_one():
     learner = le.LinearNetwork(le.tasks.CorrelatedGaussians(), hidden=(4,), init_scale=0.3)
     gain, rate = le.Gain(), le.LearningRate()
     values = {
-        name: le.solve(le.Problem(learner, controls, le.Steps(150)), progress=False).value
+        name: le.solve(le.Problem(learner, controls, le.Steps(150)), le.QuasiNewton(), progress=False).value
         for name, controls in {"gain": gain, "rate": rate, "both": [gain, rate]}.items()
     }
     assert values["both"] >= max(values["gain"], values["rate"]) - 1e-9

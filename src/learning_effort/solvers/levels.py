@@ -24,6 +24,7 @@ from ..errors import LearningEffortError
 from ..horizon import Steps
 from ..metric import metric, scaled_residual
 from ..problem import Effort, Problem
+from ..solution import kept_steps
 from .exact import Exact
 from .quasi_newton import QuasiNewton
 from .refinement import refine
@@ -35,11 +36,15 @@ FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
 SHORT = 5000
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
-#: The values of the uncontrolled learner in long steps and in its own may differ by this share.
+#: The values of the uncontrolled learner in long steps and in its own may differ by this share; and its loss may rise, all
+#: rises together, by no more than this share of its range above what it does in its own: longer steps oscillate.
 ACCURACY = 0.02
+#: Where the longest steps took more gradients than this, the shortest of them come next: each step there saves as many of the
+#: learner's own as it takes, at a fraction of the price.
+MANY = 100
 #: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
 COARSE_TOLERANCE = 1e-4
-#: Gradients in long steps are cheap: so many are allowed, and so many pairs kept.
+#: Gradients in long steps are cheap: so many are allowed, if they cost no more than the learner's own, and so many pairs kept.
 COARSE_GRADIENTS = 1000
 COARSE_MEMORY = 20
 #: Knots at the learner's own steps go on to this one, where one value a step comes after.
@@ -82,12 +87,20 @@ class CoarseToFine:
         method = dataclasses.replace(
             self.fine,
             tolerance=max(COARSE_TOLERANCE, self.fine.tolerance),
-            max_gradients=max(COARSE_GRADIENTS, self.fine.max_gradients),
             memory=max(COARSE_MEMORY, self.fine.memory),
         )
-        found = method.run(coarse, start, coarse_scale, progress)
+        found = self._allowed(method, problem, coarse).run(coarse, start, coarse_scale, progress)
         if not np.isfinite(found.value[-1]):
             return self.fine.run(problem, effort, scale, progress)
+        came_first = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients"
+        between = longer_steps(problem, FACTORS[-1:]) if found.gradients[-1] > MANY and _size(problem) <= LARGE else None
+        if between is not None and between.horizon.length > coarse.horizon.length and "Interrupted" not in found.reason:
+            between_scale = eqx.filter_jit(metric)(between)
+            pairs = _spread_pairs(coarse, coarse_scale, between, between_scale, found.pairs)
+            begun = _resampled(coarse, between, found.effort)
+            coarse, coarse_scale = between, between_scale
+            found = self._allowed(method, problem, coarse).run(coarse, begun, coarse_scale, progress, pairs)
+            came_first += f", and {coarse.horizon.length} steps, {int(found.gradients[-1])} gradients"
         knotted = problem if _same_shapes(coarse, problem) else _on_knots(problem, coarse)
         better = knotted.value(found.effort) > problem.value(effort)
         if "Interrupted" in found.reason:
@@ -100,8 +113,13 @@ class CoarseToFine:
             outcome = self.fine.run(problem, begun, scale, progress, pairs)
         else:
             outcome = self._knots_first(problem, knotted, found, scale, progress)
-        steps = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients, came first"
-        return outcome._replace(reason=f"{outcome.reason} ({steps}.)")
+        return outcome._replace(reason=f"{outcome.reason} ({came_first}, came first.)")
+
+    def _allowed(self, method: QuasiNewton, problem: Problem, coarse: Problem) -> QuasiNewton:
+        """`method` with as many gradients in long steps as cost what the most allowed of the learner's own do, and no more than
+        are of use."""
+        factor = -(-problem.horizon.length // coarse.horizon.length)
+        return dataclasses.replace(method, max_gradients=min(COARSE_GRADIENTS, factor * self.fine.max_gradients))
 
     def _from_exact(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
         """From the exact solution of the flow, which differs from that of the steps by O(Δt)."""
@@ -132,25 +150,33 @@ def _interrupted(problem: Problem, effort: Effort, scale: Effort, found: Outcome
     return Outcome(effort, *course, found.reason, converged=False)
 
 
-def longer_steps(problem: Problem) -> Problem | None:
-    """`problem` in the longest steps that serve; None where there are none, or the horizon is short."""
+def longer_steps(problem: Problem, factors: tuple[int, ...] = FACTORS) -> Problem | None:
+    """`problem` in the longest steps that serve, of those of `factors`; None where there are none, or the horizon is short."""
     steps = problem.horizon.length
     if problem.horizon.used is not None or steps < SHORT:
         return None
     knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
     fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
     exact = None
-    for factor in FACTORS:
+    for factor in factors:
         if steps < factor * fewest:
             continue
         learner = problem.learner.with_longer_steps(factor)
         if learner is None:
             continue
         coarse = replaced(problem, learner=learner, horizon=Steps(-(-steps // factor), _fitting(problem.horizon.knots, steps)))
-        exact = float(problem.baseline_value()) if exact is None else exact
-        if abs(float(coarse.baseline_value()) - exact) <= ACCURACY * abs(exact):
+        exact = _uncontrolled(problem) if exact is None else exact
+        value, rises, _ = _uncontrolled(coarse)
+        if abs(value - exact[0]) <= ACCURACY * abs(exact[0]) and rises <= exact[1] + ACCURACY * exact[2]:
             return replaced(coarse, controls=tuple(_with_fitting(c, steps) for c in problem.controls))
     return None
+
+
+def _uncontrolled(problem: Problem) -> tuple[float, float, float]:
+    """The value of the uncontrolled learner, all rises of its loss together, and the range of its loss."""
+    course = problem.thinned_rollout(None, kept_steps(problem))
+    weights = problem.weights(jnp.arange(problem.horizon.length))
+    return float(weights @ course.reward), float(jnp.maximum(jnp.diff(course.loss), 0).sum()), float(jnp.ptp(course.loss))
 
 
 def _fitting(knots: int | None, steps: int) -> int | None:

@@ -67,7 +67,7 @@ class QuasiNewton:
     """
 
     tolerance: float = 1e-6
-    max_gradients: int = 500
+    max_gradients: int = 1000
     memory: int = 12
 
     def __post_init__(self):
