@@ -111,3 +111,10 @@ def seconds(time: float) -> str:
     if time >= 1:
         return f"{time:.2f} s" if time < 100 else f"{time:.0f} s"
     return f"{time * 1e3:.1f} ms" if time >= 1e-3 else f"{time * 1e6:.1f} µs"
+
+
+def write_between_marks(page: Path, text: str, marks: tuple[str, str]) -> None:
+    """Replace what `page` has between two `marks` by `text`."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(marks[0])
+    after = rest.partition(marks[1])[2]
+    page.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}", encoding="utf-8")

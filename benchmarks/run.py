@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from gradients import gradient, growth, memory
-from measuring import HEAD, line, machine
+from measuring import HEAD, line, machine, write_between_marks
 from solving import batch, interior_point, optimum, solvers
 from starting import compiling, importing
 
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     if options.out:
         options.out.write_text(text, encoding="utf-8")
     if options.write_docs:
-        write_between_marks(PAGE, text)
+        write_between_marks(PAGE, text, MARKS)
     return 0
 
 
@@ -62,13 +62,6 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="a Markdown file for the table")
     parser.add_argument("--write-docs", action="store_true", help=f"put the table into {PAGE.parent.name}/{PAGE.name}")
     return parser.parse_args(arguments)
-
-
-def write_between_marks(page: Path, text: str) -> None:
-    """Replace what `page` has between its two marks by `text`."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

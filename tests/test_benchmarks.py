@@ -56,12 +56,28 @@ def test_the_table_goes_between_its_marks(benchmarks, tmp_path):
     run = benchmarks("run")
     page = tmp_path / "performance.md"
     page.write_text(f"before\n{run.MARKS[0]}old\n{run.MARKS[1]}\nafter\n", encoding="utf-8")
-    run.write_between_marks(page, "new\n")
+    run.write_between_marks(page, "new\n", run.MARKS)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "new" in text and "old" not in text
 
 
-def test_the_page_has_the_marks(benchmarks):
-    run = benchmarks("run")
-    text = run.PAGE.read_text(encoding="utf-8")
-    assert all(text.count(mark) == 1 for mark in run.MARKS)
+@pytest.mark.parametrize("script", ["run", "findings"])
+def test_the_page_has_the_marks(benchmarks, script):
+    script = benchmarks(script)
+    text = script.PAGE.read_text(encoding="utf-8")
+    assert all(text.count(mark) == 1 for mark in script.MARKS)
+
+
+def test_the_page_of_findings_says_what_the_records_say(benchmarks):
+    findings = [{"name": "|V| grows", "measured": "1 to 2", "holds": True}, {"name": "b", "measured": "3", "holds": False}]
+    known = {"converged": 2, "of": 3, "residual": 2e-3, "gradients": 70, "value": -1.0}
+    solved = {"findings": findings, "certificate": known, "seconds": 120.0}
+    text = benchmarks("findings").page_text({"one": solved, "two": solved | {"certificate": {}, "seconds": 360.0}})
+    assert "2 of 3 converged; largest scaled residual 2.0e-03; 70 gradients; 120 s. **1 not converged.**" in text
+    assert r"| \|V\| grows | 1 to 2 | holds |" in text and "| b | 3 | **does not hold** |" in text
+    assert "Nothing to optimise; 360 s." in text and "All together: 8 minutes, of which two 6, one 2." in text
+
+
+def test_a_run_that_is_not_finished_gives_no_page(benchmarks, tmp_path, capsys):
+    assert benchmarks("findings").main([str(tmp_path)]) == 2
+    assert "not a finished run" in capsys.readouterr().err

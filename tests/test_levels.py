@@ -1,5 +1,7 @@
 """From coarse to fine: blocks of steps, longer steps, refinement, and the curvature of costs."""
 
+import re
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -203,6 +205,30 @@ def test_what_has_no_longer_steps_is_solved_at_its_own():
     assert levels.longer_steps(problem) is None
     ours, alone = (le.solve(problem, method, progress=False) for method in (None, le.QuasiNewton()))
     assert ours.value == alone.value and ours.gradients == alone.gradients and ours.method == alone.method
+
+
+def test_steps_between_come_next_where_the_longest_took_many_gradients(monkeypatch):
+    problem = PROBLEMS["gain on linear knots"]()
+    monkeypatch.setattr(levels, "MANY", 0)
+    ours = le.solve(problem, progress=False)
+    longest, shortest = (levels.longer_steps(problem, factors) for factors in (levels.FACTORS, levels.FACTORS[-1:]))
+    assert longest.horizon.length < shortest.horizon.length == 375
+    first, then = (re.search(rf"{c.horizon.length} steps, (\d+) gradients", ours.reason) for c in (longest, shortest))
+    assert int(then[1]) < int(first[1])  # from where the longest steps ended
+    assert ours.certificate.converged
+    assert ours.value == pytest.approx(le.solve(problem, le.QuasiNewton(), progress=False).value, abs=1e-10)
+
+
+def test_longer_steps_do_not_oscillate(monkeypatch):
+    monkeypatch.setattr(levels, "ACCURACY", 0.3)
+    problem, oscillating = (
+        le.Problem(le.LinearNetwork(PAIR[0], hidden=(4,), learning_rate=rate), le.Gain(knots=10), le.Steps(steps))
+        for rate, steps in ((0.03, 3000), (0.3, 300))
+    )
+    value, rises, spread = levels._uncontrolled(oscillating)
+    assert value == pytest.approx(float(problem.baseline_value()), rel=levels.ACCURACY) and rises > spread
+    longest = levels.longer_steps(problem)
+    assert longest.horizon.length == 375 and levels._uncontrolled(longest)[1] < 1e-9
 
 
 def test_tasks_that_switch_at_a_step_no_factor_divides_keep_their_steps():

@@ -44,9 +44,9 @@ class Maml(Experiment):
     seed: int = 0
     ascent_step: float = 0.005
     iterations: int = 1000
-    precision: float = 0.01
+    precision: float = 1e-4
     max_gradients: int = 500
-    rounds: int = 6
+    rounds: int = 100
 
     @property
     def lengths(self) -> list[int]:

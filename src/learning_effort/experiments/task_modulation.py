@@ -44,7 +44,7 @@ class TaskModulation(Experiment):
     source: str = "bundled"
     knots: int = 200
     init_scale: float = 1e-2
-    seeds: int = 2
+    seeds: int = 5
     seed: int = 0
     tolerance: float = 1e-4
     max_gradients: int = 300
