@@ -150,7 +150,7 @@ def test_sustained_engagement_ends_with_the_hardest_task():
 @pytest.fixture(scope="module")
 def engagement():
     """The digits' part of `category-engagement`, on a short horizon."""
-    experiment = CategoryEngagement(mnist_steps=900, mnist_hidden=10, seeds=1, starts=1, knots=15, max_gradients=15)
+    experiment = CategoryEngagement(mnist_steps=900, mnist_hidden=10, seeds=1, starts=1, knots=15, mnist_max_gradients=15)
     return {"category-engagement": experiment.result(experiment.solved(experiment.part_problems("mnist"), False)).dataset}
 
 

@@ -211,7 +211,7 @@ def test_steps_between_come_next_where_the_longest_took_many_gradients(monkeypat
     problem = PROBLEMS["gain on linear knots"]()
     monkeypatch.setattr(levels, "MANY", 0)
     ours = le.solve(problem, progress=False)
-    longest, shortest = (levels.longer_steps(problem, factors) for factors in (levels.FACTORS, levels.FACTORS[-1:]))
+    longest, shortest = (levels.longer_steps(problem, None, f) for f in (levels.FACTORS, levels.BETWEEN))
     assert longest.horizon.length < shortest.horizon.length == 375
     first, then = (re.search(rf"{c.horizon.length} steps, (\d+) gradients", ours.reason) for c in (longest, shortest))
     assert int(then[1]) < int(first[1])  # from where the longest steps ended
@@ -225,10 +225,14 @@ def test_longer_steps_do_not_oscillate(monkeypatch):
         le.Problem(le.LinearNetwork(PAIR[0], hidden=(4,), learning_rate=rate), le.Gain(knots=10), le.Steps(steps))
         for rate, steps in ((0.03, 3000), (0.3, 300))
     )
-    value, rises, spread = levels._uncontrolled(oscillating)
-    assert value == pytest.approx(float(problem.baseline_value()), rel=levels.ACCURACY) and rises > spread
+    course = levels._course(oscillating, None)
+    assert course.value == pytest.approx(float(problem.baseline_value()), rel=levels.ACCURACY)
+    assert course.rises > course.spread
     longest = levels.longer_steps(problem)
-    assert longest.horizon.length == 375 and levels._uncontrolled(longest)[1] < 1e-9
+    assert longest.horizon.length == 375 and levels._course(longest, None).rises < 1e-9
+    # Gain makes learning steeper, and what does not oscillate without it does so with it.
+    start = problem.constant_effort({"gain": [np.full(g.shape[1:], 0.4) for g in problem.initial_effort()["gain"]]})
+    assert levels.longer_steps(problem, start).horizon.length > 375
 
 
 def test_tasks_that_switch_at_a_step_no_factor_divides_keep_their_steps():

@@ -11,6 +11,7 @@ The value that is reported, and the residual, are always those at the learner's 
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -31,17 +32,17 @@ from .refinement import refine
 from .trace import Outcome, Pairs, Progress, joined
 
 #: Steps may be made this many times as long, the largest that serves being taken.
-FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
+FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
 #: Fewer steps than this are left as they are: compiling longer ones would take longer than solving.
 SHORT = 5000
 #: At least so many long steps, and at least twice as many as knots.
 FEWEST_STEPS = 250
-#: The values of the uncontrolled learner in long steps and in its own may differ by this share; and its loss may rise, all
-#: rises together, by no more than this share of its range above what it does in its own: longer steps oscillate.
+#: What an effort is worth in long steps and in the learner's own may differ by this share; and the loss may rise, all rises
+#: together, by no more than this share of its range above what it does in its own: longer steps oscillate.
 ACCURACY = 0.02
-#: Where the longest steps took more gradients than this, the shortest of them come next: each step there saves as many of the
-#: learner's own as it takes, at a fraction of the price.
-MANY = 100
+#: Where the longest steps took more gradients than this, steps so many times as long as the learner's own come next: each
+#: gradient there saves one of the learner's own, at a fraction of the price.
+MANY, BETWEEN = 100, (4,)
 #: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
 COARSE_TOLERANCE = 1e-4
 #: Gradients in long steps are cheap: so many are allowed, if they cost no more than the learner's own, and so many pairs kept.
@@ -70,7 +71,8 @@ class CoarseToFine:
         """What it does for a problem, in words."""
         if self._rate_alone(problem):
             return f"{self.name}, from the {Exact().method(problem)}"
-        return self.name if longer_steps(problem) is None else f"{self.name}, from long steps to the learner's own"
+        longer = longer_steps(problem, problem.initial_effort())
+        return self.name if longer is None else f"{self.name}, from long steps to the learner's own"
 
     def _rate_alone(self, problem: Problem) -> bool:
         return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
@@ -79,7 +81,7 @@ class CoarseToFine:
         """Ascend from `effort`; `scale` is the metric D. History counts gradients at the learner's own steps only."""
         if self._rate_alone(problem):
             return self._from_exact(problem, effort, scale, progress)
-        coarse = longer_steps(problem)
+        coarse = longer_steps(problem, effort)
         if coarse is None:
             return self.fine.run(problem, effort, scale, progress)
         start = _resampled(problem, coarse, effort)
@@ -93,7 +95,8 @@ class CoarseToFine:
         if not np.isfinite(found.value[-1]):
             return self.fine.run(problem, effort, scale, progress)
         came_first = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients"
-        between = longer_steps(problem, FACTORS[-1:]) if found.gradients[-1] > MANY and _size(problem) <= LARGE else None
+        hard = found.gradients[-1] > MANY and _size(problem) <= LARGE
+        between = longer_steps(problem, effort, BETWEEN) if hard else None
         if between is not None and between.horizon.length > coarse.horizon.length and "Interrupted" not in found.reason:
             between_scale = eqx.filter_jit(metric)(between)
             pairs = _spread_pairs(coarse, coarse_scale, between, between_scale, found.pairs)
@@ -150,33 +153,54 @@ def _interrupted(problem: Problem, effort: Effort, scale: Effort, found: Outcome
     return Outcome(effort, *course, found.reason, converged=False)
 
 
-def longer_steps(problem: Problem, factors: tuple[int, ...] = FACTORS) -> Problem | None:
-    """`problem` in the longest steps that serve, of those of `factors`; None where there are none, or the horizon is short."""
+def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[int, ...] = FACTORS) -> Problem | None:
+    """`problem` in the longest steps that serve, of those of `factors`, without control and under `effort`; None where there
+    are none, or the horizon is short."""
     steps = problem.horizon.length
     if problem.horizon.used is not None or steps < SHORT:
         return None
     knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
     fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
-    exact = None
+    neutral = ravel_pytree(problem.neutral_effort())[0]
+    efforts = [None] if effort is None or (ravel_pytree(effort)[0] == neutral).all() else [None, effort]
+    own: list[_Course] = []
     for factor in factors:
         if steps < factor * fewest:
             continue
         learner = problem.learner.with_longer_steps(factor)
         if learner is None:
             continue
-        coarse = replaced(problem, learner=learner, horizon=Steps(-(-steps // factor), _fitting(problem.horizon.knots, steps)))
-        exact = _uncontrolled(problem) if exact is None else exact
-        value, rises, _ = _uncontrolled(coarse)
-        if abs(value - exact[0]) <= ACCURACY * abs(exact[0]) and rises <= exact[1] + ACCURACY * exact[2]:
-            return replaced(coarse, controls=tuple(_with_fitting(c, steps) for c in problem.controls))
+        coarse = replaced(
+            problem,
+            learner=learner,
+            horizon=Steps(-(-steps // factor), _fitting(problem.horizon.knots, steps)),
+            controls=tuple(_with_fitting(c, steps) for c in problem.controls),
+        )
+        own = own or [_course(problem, e) for e in efforts]
+        given = (e if e is None else _resampled(problem, coarse, e) for e in efforts)
+        if all(_alike(_course(coarse, e), exact) for e, exact in zip(given, own, strict=True)):
+            return coarse
     return None
 
 
-def _uncontrolled(problem: Problem) -> tuple[float, float, float]:
-    """The value of the uncontrolled learner, all rises of its loss together, and the range of its loss."""
-    course = problem.thinned_rollout(None, kept_steps(problem))
+class _Course(NamedTuple):
+    """How learning goes: its value, all rises of its loss together, and the range of its loss."""
+
+    value: float
+    rises: float
+    spread: float
+
+
+def _course(problem: Problem, effort: Effort | None) -> _Course:
+    course = problem.thinned_rollout(effort, kept_steps(problem))
     weights = problem.weights(jnp.arange(problem.horizon.length))
-    return float(weights @ course.reward), float(jnp.maximum(jnp.diff(course.loss), 0).sum()), float(jnp.ptp(course.loss))
+    rises = jnp.maximum(jnp.diff(course.loss), 0).sum()
+    return _Course(float(weights @ course.reward), float(rises), float(jnp.ptp(course.loss)))
+
+
+def _alike(coarse: _Course, exact: _Course) -> bool:
+    accurate = abs(coarse.value - exact.value) <= ACCURACY * abs(exact.value)
+    return accurate and coarse.rises <= exact.rises + ACCURACY * exact.spread
 
 
 def _fitting(knots: int | None, steps: int) -> int | None:
