@@ -161,8 +161,7 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
         return None
     knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
     fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
-    neutral = ravel_pytree(problem.neutral_effort())[0]
-    efforts = [None] if effort is None or (ravel_pytree(effort)[0] == neutral).all() else [None, effort]
+    efforts = [None] if effort is None or _neutral(problem, effort) else [None, effort]
     own: list[_Course] = []
     for factor in factors:
         if steps < factor * fewest:
@@ -181,6 +180,11 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
         if all(_alike(_course(coarse, e), exact) for e, exact in zip(given, own, strict=True)):
             return coarse
     return None
+
+
+def _neutral(problem: Problem, effort: Effort) -> bool:
+    neutral = {c.name: c.neutral_parameters(problem.learner) for c in problem.controls}
+    return all(jax.tree.leaves(jax.tree.map(lambda e, n: bool((e == n).all()), effort, neutral)))
 
 
 class _Course(NamedTuple):
