@@ -21,7 +21,7 @@ from learning_effort.experiments.category_engagement import (
 )
 from learning_effort.experiments.class_proportion import engagement_at, learn_on_batches, proportion_findings
 from learning_effort.experiments.optimal_proportion import optimal_findings
-from learning_effort.experiments.task_engagement import half_times, sustained, task_findings
+from learning_effort.experiments.task_engagement import given_up, half_times, sustained, task_findings
 from learning_effort.experiments.task_modulation import modulation_findings
 
 
@@ -134,7 +134,7 @@ def test_attentive_engagement_shows_what_the_paper_says(tasks):
 
 def test_the_best_of_several_starts_is_kept(tasks):
     values = tasks.dataset["start_value"].values
-    assert np.isfinite(values).sum(-1).ravel().tolist() == [2, 2, 4]
+    assert np.isfinite(values).sum(-1).ravel().tolist() == [3, 3, 6]
     np.testing.assert_allclose(np.nanmax(values, axis=-1), tasks.dataset["value"].values)
 
 
@@ -142,6 +142,8 @@ def test_sustained_engagement_ends_with_the_hardest_task():
     problem = next(iter(TaskEngagement(steps=100, knots=0, seeds=1).problems().values()))
     ends = (sustained(problem)["engagement"] > 0.5).sum(0)
     assert (np.diff(ends) > 0).all() and ends[-1] < 100
+    without = (given_up(problem)["engagement"] > 0.5).sum(0)
+    assert without.tolist() == [*ends[:-1], 0]
 
 
 # Proportions -------------------------------------------------------------------------------------------------------

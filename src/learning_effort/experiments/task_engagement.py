@@ -15,6 +15,8 @@ from .task_difficulty import least_loss
 MODES = {"active": ((0.0, 1.0), 0.0), "attentive": ((0.0, 2.0), 1.0), "vector": ((0.0, 2.0), 0.0)}
 #: Engagement at the start of the second search: with every task, until these shares of the horizon, easiest task first.
 SUSTAINED = (0.4, 0.7, 0.85)
+#: Engagement with a task that is left: enough for its gradient to say whether that is right.
+NEARLY_NONE = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +31,10 @@ class TaskEngagement(Experiment):
     `init_scale` of the initial weights, of which there are `seeds` draws, the first with `seed`; `tolerance` of the
     scaled residual and `max_gradients` for each search.
 
-    Every problem is solved from neutral engagement and from one that stays with the tasks for long; vector engagement also
-    from the answers of active engagement. The best answer is kept, and beside it the one that the second start led to: where
-    engagement costs, giving up the hardest task and staying with it until it is learned are two optima.
+    Every problem is solved from neutral engagement, from one that stays with the tasks for long, and from one that does so
+    with all but the hardest; vector engagement also from the answers of active engagement. The best answer is kept, and
+    beside it the one that the second start led to: where engagement costs, giving up the hardest task and staying with it
+    until it is learned are two optima.
     """
 
     name = "task-engagement"
@@ -90,7 +93,7 @@ class TaskEngagement(Experiment):
             answers, found = {}, {}
             for mode in MODES:
                 problem = problems[f"{mode}, seed {seed}"]
-                inits = [problem.initial_effort(), sustained(problem)]
+                inits = [problem.initial_effort(), sustained(problem), given_up(problem)]
                 inits += [a.effort for a in answers["active"]] if mode == "vector" else []
                 answers[mode] = [le.solve(problem, method, init=init, progress=False) for init in inits]
                 best = max(answers[mode], key=lambda a: a.value)
@@ -139,7 +142,14 @@ def sustained(problem) -> dict:
     start = np.asarray(problem.initial_effort()["engagement"])
     times = np.linspace(0, 1, len(start))[:, None]
     until = np.interp(np.linspace(0, 1, start.shape[1]), np.linspace(0, 1, len(SUSTAINED)), SUSTAINED)
-    return {"engagement": np.where(times < until, start, 0.01)}
+    return {"engagement": np.where(times < until, start, NEARLY_NONE)}
+
+
+def given_up(problem) -> dict:
+    """As `sustained`, but from the beginning not with the last task."""
+    engagement = sustained(problem)["engagement"]
+    engagement[:, -1] = NEARLY_NONE
+    return {"engagement": engagement}
 
 
 def half_times(times, excess) -> np.ndarray:
