@@ -15,8 +15,8 @@ from .task_difficulty import least_loss
 MODES = {"active": ((0.0, 1.0), 0.0), "attentive": ((0.0, 2.0), 1.0), "vector": ((0.0, 2.0), 0.0)}
 #: Engagement at the start of the second search: with every task, until these shares of the horizon, easiest task first.
 SUSTAINED = (0.4, 0.7, 0.85)
-#: Engagement with a task that is left: enough for its gradient to say whether that is right.
-NEARLY_NONE = 0.01
+#: Engagement with a task that is left, and the share of the horizon after which a task may be given up.
+NEARLY_NONE, GIVEN_UP = 0.04, 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TaskEngagement(Experiment):
     scaled residual and `max_gradients` for each search.
 
     Every problem is solved from neutral engagement, from one that stays with the tasks for long, and from one that does so
-    with all but the hardest; vector engagement also from the answers of active engagement. The best answer is kept, and
+    with all but the hardest, soon given up; vector engagement also from the answers of active engagement. The best answer is kept, and
     beside it the one that the second start led to: where engagement costs, giving up the hardest task and staying with it
     until it is learned are two optima.
     """
@@ -146,9 +146,9 @@ def sustained(problem) -> dict:
 
 
 def given_up(problem) -> dict:
-    """As `sustained`, but from the beginning not with the last task."""
+    """As `sustained`, but the last task is left soon: after what all tasks have in common is learned."""
     engagement = sustained(problem)["engagement"]
-    engagement[:, -1] = NEARLY_NONE
+    engagement[np.linspace(0, 1, len(engagement)) > GIVEN_UP, -1] = NEARLY_NONE
     return {"engagement": engagement}
 
 
