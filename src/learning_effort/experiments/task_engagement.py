@@ -32,9 +32,9 @@ class TaskEngagement(Experiment):
     scaled residual and `max_gradients` for each search.
 
     Every problem is solved from neutral engagement, from one that stays with the tasks for long, and from one that does so
-    with all but the hardest, soon given up; vector engagement also from the answers of active engagement. The best answer is kept, and
-    beside it the one that the second start led to: where engagement costs, giving up the hardest task and staying with it
-    until it is learned are two optima.
+    with all but the hardest, soon given up; vector engagement also from the answers of active engagement. The best answer
+    is kept, and beside it the one that the second start led to: where engagement costs, giving up the hardest task and
+    staying with it until it is learned are two optima.
     """
 
     name = "task-engagement"
