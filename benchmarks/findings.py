@@ -37,13 +37,13 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     write_between_marks(PAGE, text, MARKS)
-    Image.open(folder / SHEET).convert("RGB").reduce(2).quantize(256).save(PAGE.parent / "images" / SHEET, optimize=True)
+    Image.open(folder / SHEET).convert("RGB").quantize(128).save(PAGE.parent / "images" / SHEET, optimize=True)
     return 0
 
 
 def page_text(records: dict[str, dict]) -> str:
     """Every experiment's certificate and findings, from the records of a run, {name: record}."""
-    lines = [f"{machine()}.", ""]
+    lines = [machine().partition(", load")[0] + ".", ""]
     for name, record in records.items():
         lines += [f"### {name}", "", _certificate(record), "", "| finding | measured | |", "|---|---|---|"]
         for finding in findings_of(record):
