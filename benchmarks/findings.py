@@ -18,6 +18,7 @@ from learning_effort.experiments.saved import RECORD, findings_of, read_record
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
 MARKS = "<!-- table: written by benchmarks/findings.py -->\n", "<!-- end of table -->"
 SHEET = "contact-sheet.png"
+BAR = r"\|"
 
 
 def main(arguments: list[str]) -> int:
@@ -43,12 +44,12 @@ def main(arguments: list[str]) -> int:
 
 def page_text(records: dict[str, dict]) -> str:
     """Every experiment's certificate and findings, from the records of a run, {name: record}."""
-    lines = [machine().partition(", load")[0] + ".", ""]
+    lines = [f"{machine()}.", ""]
     for name, record in records.items():
         lines += [f"### {name}", "", _certificate(record), "", "| finding | measured | |", "|---|---|---|"]
         for finding in findings_of(record):
             cells = finding.name, finding.measured, "holds" if finding.holds else "**does not hold**"
-            lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+            lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
         lines.append("")
     total = sum(record["seconds"] for record in records.values())
     longest = sorted(records, key=lambda name: -records[name]["seconds"])[:3]

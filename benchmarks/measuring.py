@@ -83,10 +83,14 @@ def told_by(code: str, **environment: str) -> dict:
 
 
 def machine() -> str:
-    """The machine and the versions, in one line; with the load, since a busy machine is a noisy one."""
+    """The machine and the versions, in one line."""
     versions = f"Python {platform.python_version()}, JAX {jax.__version__}"
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {versions}{load}"
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; {versions}"
+
+
+def load() -> str:
+    """What else the machine is doing, to follow on `machine()`: a busy one is a noisy one."""
+    return f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
 
 
 def _processor() -> str:

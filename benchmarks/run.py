@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from gradients import gradient, growth, memory
-from measuring import HEAD, line, machine, write_between_marks
+from measuring import HEAD, line, load, machine, write_between_marks
 from solving import batch, interior_point, optimum, solvers
 from starting import compiling, importing
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     if options.write_docs and options.names:
         print("--write-docs replaces the whole table, so it takes all benchmarks: name none.", file=sys.stderr)
         return 2
-    lines = [machine() + ".", "", *HEAD.splitlines()]
+    lines = [f"{machine()}{load()}.", "", *HEAD.splitlines()]
     print("\n".join(lines), flush=True)
     begun = time.perf_counter()
     for name in options.names or BENCHMARKS:

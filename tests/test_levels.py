@@ -253,7 +253,7 @@ def test_a_short_horizon_is_left_as_it_is(monkeypatch):
     assert levels.longer_steps(problem).horizon.length == 250
     monkeypatch.setattr(levels, "SHORT", 1501)
     assert levels.longer_steps(problem) is None
-    assert "long steps" not in le.CoarseToFine().method(problem)
+    assert "long steps" not in le.solve(problem, progress=False).method
 
 
 # The curvature of costs -----------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class _GainExperiment(Experiment):
     interpolation: ClassVar[str] = "linear"
 
     def task(self):
+        """What is learned; each experiment has its own."""
         raise NotImplementedError
 
     def problems(self):

@@ -64,5 +64,6 @@ def task_figure(result):
             if np.abs(best - staying).max() > 0.05:
                 below.plot(kept, staying.mean(0), color=CYCLE[i], linestyle="--", linewidth=0.9, label=f"{task}, staying on")
         label(above, TIME, "loss L", f"{'abc'[m]}  {mode}: loss")
-        label(below, TIME, "engagement ψ", f"{'def'[m]}  {mode}: engagement")
+        label(below, TIME, "engagement ψ", f"{'def'[m]}  {mode}: engagement", legend=False)
+        below.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     return figure

@@ -61,7 +61,7 @@ def solve(problem: Problem, method=None, init: Effort | None = None, starts: int
     report.close()
     best = max(outcomes, key=lambda o: np.nanmax(o.value))
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
-    solution = _solution(problem, best, _words(method, problem), gradients, time.perf_counter() - begun)
+    solution = _solution(problem, best, best.method or method.name, gradients, time.perf_counter() - begun)
     if len(outcomes) == 1:
         return solution
     return dataclasses.replace(solution, **told_apart(problem, outcomes))
@@ -173,10 +173,6 @@ def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
         middle = (low * high) ** 0.5
         low, high = (middle, high) if stable(middle) else (low, middle)
     return low
-
-
-def _words(method, problem: Problem) -> str:
-    return method.method(problem) if hasattr(method, "method") else method.name
 
 
 def _solution(problem, outcome: Outcome, name, gradients, seconds) -> Solution:

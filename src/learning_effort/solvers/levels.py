@@ -67,13 +67,6 @@ class CoarseToFine:
     def name(self) -> str:
         return self.fine.name
 
-    def method(self, problem: Problem) -> str:
-        """What it does for a problem, in words."""
-        if self._rate_alone(problem):
-            return f"{self.name}, from the {Exact().method(problem)}"
-        longer = longer_steps(problem, problem.initial_effort())
-        return self.name if longer is None else f"{self.name}, from long steps to the learner's own"
-
     def _rate_alone(self, problem: Problem) -> bool:
         return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
 
@@ -86,28 +79,24 @@ class CoarseToFine:
             return self.fine.run(problem, effort, scale, progress)
         start = _resampled(problem, coarse, effort)
         coarse_scale = eqx.filter_jit(metric)(coarse)
-        method = dataclasses.replace(
-            self.fine,
-            tolerance=max(COARSE_TOLERANCE, self.fine.tolerance),
-            memory=max(COARSE_MEMORY, self.fine.memory),
-        )
-        found = self._allowed(method, problem, coarse).run(coarse, start, coarse_scale, progress)
+        found = self._in_long_steps(problem, coarse).run(coarse, start, coarse_scale, progress)
         if not np.isfinite(found.value[-1]):
             return self.fine.run(problem, effort, scale, progress)
         came_first = f"{coarse.horizon.length} steps, {int(found.gradients[-1])} gradients"
-        hard = found.gradients[-1] > MANY and _size(problem) <= LARGE
-        between = longer_steps(problem, effort, BETWEEN) if hard else None
-        if between is not None and between.horizon.length > coarse.horizon.length and "Interrupted" not in found.reason:
+        between = _between(problem, effort, coarse, found)
+        if between is not None:
             between_scale = eqx.filter_jit(metric)(between)
             pairs = _spread_pairs(coarse, coarse_scale, between, between_scale, found.pairs)
             begun = _resampled(coarse, between, found.effort)
             coarse, coarse_scale = between, between_scale
-            found = self._allowed(method, problem, coarse).run(coarse, begun, coarse_scale, progress, pairs)
+            found = self._in_long_steps(problem, coarse).run(coarse, begun, coarse_scale, progress, pairs)
             came_first += f", and {coarse.horizon.length} steps, {int(found.gradients[-1])} gradients"
         knotted = problem if _same_shapes(coarse, problem) else _on_knots(problem, coarse)
         better = knotted.value(found.effort) > problem.value(effort)
+        method = f"{self.name}, from long steps to the learner's own"
         if "Interrupted" in found.reason:
-            return _interrupted(problem, _resampled(knotted, problem, found.effort) if better else effort, scale, found)
+            best = _resampled(knotted, problem, found.effort) if better else effort
+            return _interrupted(problem, best, scale, found)._replace(method=method)
         if not better:
             outcome = self.fine.run(problem, effort, scale, progress)
         elif _size(problem) <= LARGE:
@@ -116,13 +105,18 @@ class CoarseToFine:
             outcome = self.fine.run(problem, begun, scale, progress, pairs)
         else:
             outcome = self._knots_first(problem, knotted, found, scale, progress)
-        return outcome._replace(reason=f"{outcome.reason} ({came_first}, came first.)")
+        return outcome._replace(reason=f"{outcome.reason} ({came_first}, came first.)", method=method)
 
-    def _allowed(self, method: QuasiNewton, problem: Problem, coarse: Problem) -> QuasiNewton:
-        """`method` with as many gradients in long steps as cost what the most allowed of the learner's own do, and no more than
-        are of use."""
+    def _in_long_steps(self, problem: Problem, coarse: Problem) -> QuasiNewton:
+        """The solver of `coarse`: with as many gradients as cost what the most allowed of the learner's own do, and no more
+        than are of use."""
         factor = -(-problem.horizon.length // coarse.horizon.length)
-        return dataclasses.replace(method, max_gradients=min(COARSE_GRADIENTS, factor * self.fine.max_gradients))
+        return dataclasses.replace(
+            self.fine,
+            tolerance=max(COARSE_TOLERANCE, self.fine.tolerance),
+            max_gradients=min(COARSE_GRADIENTS, factor * self.fine.max_gradients),
+            memory=max(COARSE_MEMORY, self.fine.memory),
+        )
 
     def _from_exact(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
         """From the exact solution of the flow, which differs from that of the steps by O(Δt)."""
@@ -131,7 +125,8 @@ class CoarseToFine:
         except LearningEffortError:  # the learner's steps do not follow the flow
             return self.fine.run(problem, effort, scale, progress)
         outcome = self.fine.run(problem, found.effort, scale, progress)
-        return outcome._replace(reason=f"{outcome.reason} The exact solution came first. {found.reason}")
+        reason = f"{outcome.reason} The exact solution came first. {found.reason}"
+        return outcome._replace(reason=reason, method=f"{self.name}, from the {found.method}")
 
     def _knots_first(self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress) -> Outcome:
         """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
@@ -180,6 +175,14 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
         if all(_alike(_course(coarse, e), exact) for e, exact in zip(given, own, strict=True)):
             return coarse
     return None
+
+
+def _between(problem: Problem, effort: Effort, coarse: Problem, found: Outcome) -> Problem | None:
+    """`problem` in steps between those of `coarse` and its own, if what was `found` there was hard to find."""
+    if found.gradients[-1] <= MANY or _size(problem) > LARGE or "Interrupted" in found.reason:
+        return None
+    between = longer_steps(problem, effort, BETWEEN)
+    return None if between is None or between.horizon.length <= coarse.horizon.length else between
 
 
 def _neutral(problem: Problem, effort: Effort) -> bool:

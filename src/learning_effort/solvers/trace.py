@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     """What a solver hands back: the best effort it met, the course it took, and why it stopped, in words.
 
     `value`, `residual`, `gradients` (cumulative count) and `seconds`, one entry an iteration, the start included; `pairs`,
-    where the solver has any.
+    where the solver has any; `method`, what it did for this problem, in words, where its name does not say it all.
     """
 
     effort: dict
@@ -34,6 +34,7 @@ class Outcome(NamedTuple):
     reason: str
     converged: bool
     pairs: Pairs | None = None
+    method: str = ""
 
 
 def joined(first: Outcome, second: Outcome) -> Outcome:

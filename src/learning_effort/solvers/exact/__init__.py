@@ -44,12 +44,6 @@ class Exact:
     def name(self) -> str:
         return "exact solution"
 
-    def method(self, problem: Problem) -> str:
-        """What it does for a problem that it applies to, in words."""
-        if isinstance(problem.controls[0], LearningRate):
-            return "exact solution of the flow (learning rate)"
-        return "exact solution by dynamic programming (single neuron)"
-
     def applies(self, problem: Problem) -> str | None:
         """None if `problem` has an exact solution here; otherwise the reason why not, in words."""
         if len(problem.controls) > 1:
@@ -68,13 +62,17 @@ class Exact:
         """
         self._require(problem)
         begun = time.perf_counter()
-        solve = self._rate if isinstance(problem.controls[0], LearningRate) else self._gain
+        if isinstance(problem.controls[0], LearningRate):
+            solve, method = self._rate, f"{self.name} of the flow (learning rate)"
+        else:
+            solve, method = self._gain, f"{self.name} by dynamic programming (single neuron)"
         best, reason = solve(problem)
         value, gradient = problem.value_and_gradient(best)
         residual = float(scaled_residual(problem, best, gradient, scale))
         progress(1, float(value), residual)
         course = (np.array([x]) for x in (float(value), residual, 1, time.perf_counter() - begun))
-        return Outcome(best, *course, f"{reason} At the learner's steps the scaled residual is {residual:.1e}.", True)
+        reason = f"{reason} At the learner's steps the scaled residual is {residual:.1e}."
+        return Outcome(best, *course, reason, converged=True, method=method)
 
     def never_learn(self, problem: Problem) -> float | None:
         """V of never learning, u = −1 throughout; None if the box of the learning rate leaves it out.
