@@ -13,7 +13,7 @@ from PIL import Image
 
 from learning_effort.errors import LearningEffortError
 from learning_effort.experiments import registry
-from learning_effort.experiments.saved import RECORD, findings_of, read_record
+from learning_effort.experiments.runs import RECORD, findings_of, read_record
 
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
 MARKS = "<!-- table: written by benchmarks/findings.py -->\n", "<!-- end of table -->"

@@ -11,11 +11,13 @@ import scipy.linalg
 from jax.flatten_util import ravel_pytree
 
 import learning_effort as le
-from learning_effort import storage
-from learning_effort.certificate import exact_value, never_learn_value
-from learning_effort.curvature import held, lanczos, smallest_curvature
-from learning_effort.hamiltonian import hamiltonian_variation
-from learning_effort.metric import metric
+from learning_effort.analysis.comparisons import exact_value, never_learn_value
+from learning_effort.analysis.curvature import smallest_curvature
+from learning_effort.analysis.hamiltonian import hamiltonian_variation
+from learning_effort.files import disk as storage
+from learning_effort.numerics.lanczos import lanczos
+from learning_effort.problem.box import held
+from learning_effort.problem.metric import metric
 
 
 def neuron(steps=100, learning_rate=1e-2, beta=0.3, bounds=(0, 0.5), discount=0.9, control=None, **keywords):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from learning_effort import compile_cache
+from learning_effort.runtime import compile_cache
 
 SOLVE = (
     "import learning_effort as le; "
@@ -19,7 +19,7 @@ SOLVE = (
 def test_programs_are_kept_unless_switched_off(tmp_path, switch, kept):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "LEARNING_EFFORT_CACHE": switch}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    code = "import learning_effort.compile_cache as c; c.WORTH_KEEPING = 0.0; " + SOLVE
+    code = "import learning_effort.runtime.compile_cache as c; c.WORTH_KEEPING = 0.0; " + SOLVE
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert any(tmp_path.rglob("*-cache")) == kept
 

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 import learning_effort as le
-from learning_effort.experiments import class_proportion
-from learning_effort.experiments.task_engagement import TaskEngagement
+from learning_effort.experiments.carrasco_davis_2023 import class_proportion
+from learning_effort.experiments.carrasco_davis_2023.task_engagement import TaskEngagement
 
 PAGE = Path(__file__).parents[1] / "docs" / "differences.md"
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ WEIGHTS = [0.5 * RNG.normal(size=(4, 3)), 0.5 * RNG.normal(size=(2, 4))]
 
 
 def expanded(first, x):
-    """φ and J of mathematics.md §6 at the mean of x, and the deviations from it."""
+    """φ and J of theory.md §6 at the mean of x, and the deviations from it."""
     mean = x.mean(0)
     unit = np.tanh(first @ mean)
     return unit, (1 - unit**2)[:, None] * first, x - mean

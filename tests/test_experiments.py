@@ -7,10 +7,10 @@ import pytest
 
 import learning_effort as le
 from learning_effort.experiments import registry
+from learning_effort.experiments.carrasco_davis_2023.single_neuron import neuron_findings
+from learning_effort.experiments.carrasco_davis_2023.single_neuron_sweeps import SWEEPS, sweep_findings
 from learning_effort.experiments.collect import course
-from learning_effort.experiments.measures import times_to_fall
-from learning_effort.experiments.single_neuron import neuron_findings
-from learning_effort.experiments.single_neuron_sweeps import SWEEPS, sweep_findings
+from learning_effort.measures import times_to_fall
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_an_interruption_while_certifying_keeps_the_solution(monkeypatch):
     def interrupted(solution):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("learning_effort.certificate.certify", interrupted)
+    monkeypatch.setattr("learning_effort.analysis.certify.certify", interrupted)
     result = le.experiments.SingleNeuron(steps=40, seeds=1).run(progress=False)
     assert result.solutions["control"].certificate.converged
     assert result.solutions["control"].certificate.constant_value is None

@@ -11,7 +11,7 @@ from learning_effort.experiments import (
     TaskEngagement,
     TaskModulation,
 )
-from learning_effort.experiments.category_engagement import (
+from learning_effort.experiments.carrasco_davis_2023.category_engagement import (
     by_level,
     common_findings,
     engaged_at,
@@ -19,10 +19,14 @@ from learning_effort.experiments.category_engagement import (
     mnist_findings,
     semantic_findings,
 )
-from learning_effort.experiments.class_proportion import engagement_at, learn_on_batches, proportion_findings
-from learning_effort.experiments.optimal_proportion import optimal_findings
-from learning_effort.experiments.task_engagement import given_up, half_times, sustained, task_findings
-from learning_effort.experiments.task_modulation import modulation_findings
+from learning_effort.experiments.carrasco_davis_2023.class_proportion import (
+    engagement_at,
+    learn_on_batches,
+    proportion_findings,
+)
+from learning_effort.experiments.carrasco_davis_2023.optimal_proportion import optimal_findings
+from learning_effort.experiments.carrasco_davis_2023.task_engagement import given_up, half_times, sustained, task_findings
+from learning_effort.experiments.carrasco_davis_2023.task_modulation import modulation_findings
 
 
 def holding(findings):

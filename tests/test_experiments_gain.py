@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort.experiments.category_assimilation import assimilation_findings, by_level
+from learning_effort.experiments.carrasco_davis_2023.category_assimilation import assimilation_findings
+from learning_effort.experiments.carrasco_davis_2023.gain import gain_findings
+from learning_effort.experiments.carrasco_davis_2023.nonlinear import simulation_findings
+from learning_effort.experiments.carrasco_davis_2023.task_difficulty import difficulty_findings, least_loss
+from learning_effort.experiments.carrasco_davis_2023.task_switch import switch_findings
 from learning_effort.experiments.collect import Course, course
-from learning_effort.experiments.gain import gain_findings
-from learning_effort.experiments.nonlinear import simulation_findings
-from learning_effort.experiments.task_difficulty import difficulty_findings, least_loss
-from learning_effort.experiments.task_switch import at_switches, shrinkage, switch_findings
+from learning_effort.measures import at_switches, by_level, shrinkage
 
 
 def holding(findings):

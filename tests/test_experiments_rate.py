@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort import storage
-from learning_effort.experiments.learning_rate import LearningRate, closed_form, distance_from_best, learns, rate_findings
-from learning_effort.experiments.maml import Maml, convergence_finding, gained, maml_findings
-from learning_effort.experiments.tractability import Tractability, tractability_findings
-from learning_effort.hamiltonian import hamiltonian_variation
+from learning_effort.analysis.hamiltonian import hamiltonian_variation
+from learning_effort.experiments.carrasco_davis_2023.learning_rate import (
+    LearningRate,
+    closed_form,
+    distance_from_best,
+    learns,
+    rate_findings,
+)
+from learning_effort.experiments.carrasco_davis_2023.maml import Maml, convergence_finding, gained, maml_findings
+from learning_effort.experiments.carrasco_davis_2023.tractability import Tractability, tractability_findings
+from learning_effort.files import disk as storage
 
 
 def holding(findings):

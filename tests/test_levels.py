@@ -10,9 +10,12 @@ import optax
 import pytest
 
 import learning_effort as le
-from learning_effort import blocks
-from learning_effort.metric import metric, scaled_residual
-from learning_effort.solvers import curved_costs, levels, quasi_newton
+from learning_effort.problem import blocks
+from learning_effort.problem.box import scaled_residual
+from learning_effort.problem.metric import metric
+from learning_effort.solvers import coarse_to_fine as levels
+from learning_effort.solvers import cost_curvature as curved_costs
+from learning_effort.solvers import quasi_newton
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort import blocks, dynamics
+from learning_effort.problem import blocks
+from learning_effort.problem import unrolled as dynamics
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 

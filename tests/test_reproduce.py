@@ -9,7 +9,9 @@ import pytest
 
 import learning_effort as le
 from learning_effort.cli import main
-from learning_effort.experiments import ascend, registry, saved
+from learning_effort.experiments import algorithm_1 as ascend
+from learning_effort.experiments import registry
+from learning_effort.experiments import runs as saved
 
 NEURON = ["reproduce", "--quick", "--only", "single-neuron", "--out"]
 

@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import learning_effort as le
-from learning_effort.learners.samples import MOST_ROWS
+from learning_effort.tasks.datasets import MOST_ROWS
 
 RNG = np.random.default_rng(0)
 DATA = le.tasks.Arrays(RNG.normal(size=(30, 3)), RNG.normal(size=(30, 2)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort import storage
+from learning_effort.files import disk as storage
 
 
 def problem(steps=60, **control):

@@ -1,19 +1,23 @@
-"""What effort costs (mathematics.md §3).
+"""What effort costs (theory.md §3).
 
 A cost is a function of the effort at one instant, as the list of arrays it acts through, and of the control's rest
 value. To add one, subclass `Cost` and write `__call__` with jax.numpy.
 """
 
-import equinox as eqx
+from __future__ import annotations
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from . import _precision  # noqa: F401
 from .errors import number
+from .files.describe import Described
+from .runtime import precision  # noqa: F401
 
 
-class Cost(eqx.Module):
+class Cost(Described):
     """Cost of effort per unit of time, in units of the loss."""
+
+    kind = "costs"
 
     def __call__(self, effort: list[Float[Array, "..."]], rest: Float[Array, ""]) -> Float[Array, ""]:
         """The cost of `effort` (arrays of any shape, taken together as one vector); zero at `rest`."""

@@ -3,6 +3,8 @@
 Every message says what was given, what is allowed and, where it helps, what to try.
 """
 
+from __future__ import annotations
+
 import numbers
 from typing import Any
 

@@ -1,14 +1,16 @@
-"""What a network that learns on samples descends and is judged by (mathematics.md §6).
+"""What a network that learns on samples descends and is judged by (theory.md §6).
 
 A loss is a function of predictions and targets, both (…, O), that returns one term per sample and output, (…, O): the
 loss of a sample is their sum, and attention weights them one by one. Any function of this signature will do; write
 it with jax.numpy.
 """
 
+from __future__ import annotations
+
 import jax
 from jaxtyping import Array, Float
 
-from . import _precision  # noqa: F401
+from .runtime import precision  # noqa: F401
 
 
 def squared(predictions: Float[Array, "... O"], targets: Float[Array, "... O"]) -> Float[Array, "... O"]:

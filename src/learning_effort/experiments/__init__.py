@@ -1,44 +1,22 @@
 """The paper's experiments, by name."""
 
 from .base import Experiment, Finding, Result
-from .category_assimilation import CategoryAssimilation
-from .category_engagement import CategoryEngagement
-from .class_proportion import ClassProportion
-from .gain import GainGaussians, GainMnist, GainSemantic
-from .learning_rate import LearningRate
-from .maml import Maml
-from .nonlinear import Nonlinear
-from .optimal_proportion import OptimalProportion
-from .single_neuron import SingleNeuron
-from .single_neuron_sweeps import SingleNeuronSweeps
-from .task_difficulty import TaskDifficulty
-from .task_engagement import TaskEngagement
-from .task_modulation import TaskModulation
-from .task_switch import TaskSwitch
-from .tractability import Tractability
-
-_experiments = (
-    SingleNeuron,
-    SingleNeuronSweeps,
-    GainGaussians,
-    GainSemantic,
-    GainMnist,
-    CategoryAssimilation,
-    LearningRate,
-    Maml,
-    TaskEngagement,
-    CategoryEngagement,
-    ClassProportion,
-    OptimalProportion,
-    TaskSwitch,
-    TaskModulation,
-    Nonlinear,
-    TaskDifficulty,
-    Tractability,
-)
-
-#: Every experiment by the name it has on the command line, in the paper's order.
-registry = {e.name: e for e in _experiments}
+from .carrasco_davis_2023.category_assimilation import CategoryAssimilation
+from .carrasco_davis_2023.category_engagement import CategoryEngagement
+from .carrasco_davis_2023.class_proportion import ClassProportion
+from .carrasco_davis_2023.gain import GainGaussians, GainMnist, GainSemantic
+from .carrasco_davis_2023.learning_rate import LearningRate
+from .carrasco_davis_2023.maml import Maml
+from .carrasco_davis_2023.nonlinear import Nonlinear
+from .carrasco_davis_2023.optimal_proportion import OptimalProportion
+from .carrasco_davis_2023.single_neuron import SingleNeuron
+from .carrasco_davis_2023.single_neuron_sweeps import SingleNeuronSweeps
+from .carrasco_davis_2023.task_difficulty import TaskDifficulty
+from .carrasco_davis_2023.task_engagement import TaskEngagement
+from .carrasco_davis_2023.task_modulation import TaskModulation
+from .carrasco_davis_2023.task_switch import TaskSwitch
+from .carrasco_davis_2023.tractability import Tractability
+from .registry import registry
 
 __all__ = [
     "CategoryAssimilation",

@@ -55,8 +55,9 @@ class Experiment:
 
     def solve(self, progress=True) -> dict:
         """The solutions of its problems, by label, those of equal shape solved together; a single one is certified in full."""
-        from ..certificate import certify
-        from ..solvers import solve, solve_many
+        from ..analysis.certify import certify
+        from ..solvers.many import solve_many
+        from ..solvers.one import solve
 
         problems = self.problems()
         if not problems:
@@ -81,7 +82,7 @@ class Experiment:
     def needed(self, progress=True, earlier: dict | None = None) -> dict:
         """{name: dataset} of the experiments it `needs`: from `earlier` where they are there, else run with the paper's
         parameters."""
-        from . import registry
+        from .registry import registry
 
         earlier = earlier or {}
         return {n: earlier[n] if n in earlier else registry[n]().run(progress).dataset for n in self.needs}

@@ -86,3 +86,13 @@ def courses(solutions: list, dims: dict, part: str = "", extra: dict | None = No
     if kept:
         coordinates[f"{prefix}weight_time"] = (f"{prefix}weight_time", solutions[0].weight_times)
     return xr.Dataset(variables, coordinates)
+
+
+def effort_norm(problem, effort) -> np.ndarray:
+    """The norm over a control's numbers at each of the N steps, gains of all layers together."""
+    import jax
+    import jax.numpy as jnp
+
+    ks = jnp.arange(problem.horizon.length)
+    parts = jax.tree.leaves(problem.parameters_at(problem.check_effort(effort), ks))
+    return np.sqrt(sum(np.asarray(p).reshape(ks.size, -1) ** 2 @ np.ones(p[0].size) for p in parts))

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 import time
 import traceback
 from pathlib import Path
 
-import numpy as np
-
-from .. import storage
 from ..errors import LearningEffortError
-from . import ascend, saved
+from ..experiments import algorithm_1, runs
+from ..files import disk
+from ..reports.contact_sheet import _contact_sheet
+from ..reports.table import COLUMNS, _markdown, _write_table
 from .base import Experiment
-
-COLUMNS = (
-    "experiment",
-    "finding",
-    "measured",
-    "holds",
-    "converged",
-    "worst scaled residual",
-    "gradients",
-    "seconds",
-    "value, first problem",
-    "Algorithm 1, first problem",
-)
 
 
 def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress: bool = True) -> bool:
@@ -42,13 +27,13 @@ def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress
     """
     import jax
 
-    out = storage.writable_folder(out)
+    out = disk.writable_folder(out)
     report = _Report(progress)
     rows, figures, failures = [], {}, 0
     try:
         for place, experiment in enumerate(experiments, 1):
             folder = out / experiment.name
-            record = saved.complete(experiment, folder)
+            record = runs.complete(experiment, folder)
             wanted = not only or experiment.name in only
             if not (wanted or record):
                 continue
@@ -56,13 +41,13 @@ def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress
             try:
                 if not record:
                     earlier = _earlier(experiment, experiments, out)
-                    record = saved.solve_and_save(experiment, folder, progress, earlier)[1]
+                    record = runs.solve_and_save(experiment, folder, progress, earlier)[1]
                 if record["interrupted"]:
                     raise KeyboardInterrupt
                 if experiment.name in compared and experiment.ascent:
                     report(f"  Algorithm 1, {experiment.ascent[1]} iterations")
-                    ascend.best_value(experiment, folder / ascend.FILE, report)
-                rows += _rows(experiment, record, ascend.described(experiment, folder / ascend.FILE))
+                    algorithm_1.best_value(experiment, folder / algorithm_1.FILE, report)
+                rows += _rows(experiment, record, algorithm_1.described(experiment, folder / algorithm_1.FILE))
                 figures[_title(experiment, record)] = folder / "figure.png"
             except Exception as error:  # whatever fails, the other experiments are worth having
                 failures += 1
@@ -95,8 +80,8 @@ class _Report:
 
 def _earlier(experiment: Experiment, experiments, out: Path) -> dict:
     """The datasets that `experiment` needs and that are complete in `out`."""
-    there = {e.name: e for e in experiments if e.name in experiment.needs and saved.complete(e, out / e.name)}
-    return {name: saved.read_result(out / name).dataset for name in there}
+    there = {e.name: e for e in experiments if e.name in experiment.needs and runs.complete(e, out / e.name)}
+    return {name: runs.read_result(out / name).dataset for name in there}
 
 
 def _title(experiment: Experiment, record: dict) -> str:
@@ -117,41 +102,5 @@ def _rows(experiment: Experiment, record: dict, ascended: str) -> list[list[str]
         ]
     return [
         [_title(experiment, record), f.name, f.measured, "holds" if f.holds else "does not hold", *about]
-        for f in saved.findings_of(record)
+        for f in runs.findings_of(record)
     ]
-
-
-def _write_table(rows, out: Path) -> None:
-    storage.write_text(_markdown(rows), out / "table.md")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    storage.write_text(text.getvalue(), out / "table.csv")
-
-
-def _markdown(rows) -> str:
-    """The table, what is the same in all rows of an experiment said once."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS)]
-    for i, row in enumerate(rows):
-        follows = i > 0 and rows[i - 1][0] == row[0]
-        lines.append(["", *row[1:4], *[""] * (len(COLUMNS) - 4)] if follows else row)
-    escaped = ([cell.replace("|", r"\|") for cell in line] for line in lines)
-    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
-
-
-def _contact_sheet(figures: dict[str, Path], path: Path, columns: int = 2, width: float = 11.0) -> None:
-    """All figures in one image, with titles."""
-    from matplotlib.figure import Figure
-    from matplotlib.image import imread
-
-    images = {title: imread(file) for title, file in figures.items()}
-    rows = -(-len(images) // columns)
-    shapes = np.array([image.shape[0] / image.shape[1] for image in images.values()])
-    heights = [width * shapes[i * columns : (i + 1) * columns].max() + 0.5 for i in range(rows)]
-    sheet = Figure(figsize=(width * columns, sum(heights)), layout="constrained")
-    axes = sheet.subplots(rows, columns, squeeze=False, gridspec_kw={"height_ratios": heights}).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, (title, image) in zip(axes, images.items(), strict=False):
-        axis.imshow(image)
-        axis.set_title(title, fontsize=16)
-    storage.replace_file(path, lambda name: sheet.savefig(name, dpi=100))

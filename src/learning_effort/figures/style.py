@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..storage import replace_file
+from ..files.disk import replace_file
 
 CONTROL, BASELINE = "#D55E00", "#0072B2"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")

@@ -1,7 +1,8 @@
-"""A learner: how a network learns, step by step, under the signals that effort sends to its ports (mathematics.md §1, §3).
+"""A learner: how a network learns, step by step, under the signals that effort sends to its ports (theory.md §1, §3).
 
-To add one, subclass `Learner` and write `port_shapes`, `init`, `step` and `loss` with jax.numpy; everything else
-(gradients, solvers, simulation of value) follows. `advance` and `pullback` may be written out for speed.
+To add one, subclass `Learner` and write `step_size`, `ports`, `init`, `step` and `loss` with jax.numpy; gradients, solvers and
+certificates follow. `on_samples` lets `le.simulate` learn the same thing on samples. `advance` and `pullback` may be written
+out for speed.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from .. import _precision  # noqa: F401
+from ..errors import LearningEffortError
+from ..files.describe import Described
+from ..runtime import precision  # noqa: F401
+from ..tasks.base import Task
+from .ports import ATTENTION, INITIAL_WEIGHTS, PROPORTIONS, RATE, Port, standard
 
 #: What ports take at one instant: an entry per driven port, absent when neutral.
 Signals = Mapping[str, Any]
 
 
-class Learner(eqx.Module):
+class Learner(Described):
     """What every learner offers. A learner knows nothing of controls, costs or solvers.
 
-    Its fields `task` and `evaluation` are what it learns and what it is judged on (None: the task). The state is any
-    pytree.
+    Where it learns a task, its fields `task` and `evaluation` are what it learns and what it is judged on (None: the task). The
+    state is any pytree.
     """
+
+    kind = "learners"
 
     @property
     def step_size(self) -> Float[Array, ""]:
@@ -33,9 +40,52 @@ class Learner(eqx.Module):
         raise NotImplementedError
 
     @property
+    def ports(self) -> dict[str, Port]:
+        """Where effort can act, by name. Unless a learner says more, `standard` ports of the shapes in `port_shapes`, with what
+        its task and its `initial_weights` say."""
+        if type(self).port_shapes is Learner.port_shapes:
+            raise NotImplementedError(f"{type(self).__name__} must say its `ports`, or their `port_shapes`.")
+        known: dict[str, dict[str, Any]] = {INITIAL_WEIGHTS: {"neutral": getattr(self, "initial_weights", 0.0)}}
+        for task in self._tasks[:1]:
+            known |= {ATTENTION: {"groups": task.output_groups}, PROPORTIONS: {"neutral": task.neutral_proportions()}}
+        return {name: standard(name, shape, **known.get(name, {})) for name, shape in self.port_shapes.items()}
+
+    @property
     def port_shapes(self) -> dict[str, Any]:
-        """The ports, each with the shape of its signal at one instant (a tuple, or a list of tuples by layer)."""
-        raise NotImplementedError
+        """The shape of each port's signal at one instant: a tuple, or a list of tuples by layer."""
+        return {name: port.shape for name, port in self.ports.items()}
+
+    @property
+    def is_stationary(self) -> bool:
+        """Whether what it learns and is judged on stays the same during learning."""
+        return all(task.is_stationary for task in self._tasks)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it learns several tasks from one start."""
+        return any(task.is_set for task in self._tasks)
+
+    @property
+    def judged_as_learned(self) -> bool:
+        """Whether performance is judged on what is learned."""
+        learned, *judged = self._tasks or [None]
+        return all(eqx.tree_equal(task, learned) for task in judged)
+
+    @property
+    def _tasks(self) -> list[Task]:
+        return [task for name in ("task", "evaluation") if (task := getattr(self, name, None)) is not None]
+
+    def on_samples(self, batch_size: int, seed: Int[Array, ""]) -> Learner:
+        """A learner with the same ports that learns on batches of samples, whose `rollout` is what `le.simulate` gives.
+
+        **Arguments:** `batch_size` samples a step; `seed` of the samples, a number that may be mapped over.
+
+        **Raises:** `LearningEffortError` where there is no such learner.
+        """
+        raise LearningEffortError(
+            f"{type(self).__name__} cannot be simulated: it does not say how it learns on samples (`on_samples`). "
+            "Networks that learn from a task do, such as le.LinearNetwork and le.SampledNetwork."
+        )
 
     def prepared(self) -> Learner:
         """The same learner with everything that does not change during learning computed once."""
@@ -74,7 +124,7 @@ class Learner(eqx.Module):
     ) -> tuple[PyTree, Signals]:
         """The transposed derivative of `advance`: cotangents of (next state, loss) to cotangents of (state, signals).
 
-        This is all that reverse accumulation needs of a learner (mathematics.md §4). `record` is what `record` gave.
+        This is all that reverse accumulation needs of a learner (theory.md §4). `record` is what `record` gave.
         """
         _, transpose = jax.vjp(lambda s, u: self.advance(s, k, u), record, signals)
         return transpose((state_cotangent, loss_cotangent))
@@ -99,9 +149,26 @@ class GradientLearner(Learner):
         """f at step k, before the rate port: what the state follows."""
         raise NotImplementedError
 
-    def _rate(self, signals: Signals) -> Float[Array, ""]:
-        return self.step_size / self.time_scale * (1.0 + signals["rate"] if "rate" in signals else 1.0)
+    def effective_rate(self, signals: Signals) -> Float[Array, ""]:
+        """(Δt/τ)(1 + u): how far a step follows the field."""
+        return self.step_size / self.time_scale * (1.0 + signals[RATE] if RATE in signals else 1.0)
 
     def step(self, state, k, signals):
-        rate = self._rate(signals)
+        rate = self.effective_rate(signals)
         return jax.tree.map(lambda w, f: w + rate * f, state, self.field(state, k, signals))
+
+
+def check_tasks(task: Task, evaluation: Task | None, name: str) -> None:
+    """**Raises:** `LearningEffortError` if these are not tasks, or do not go together."""
+    if not isinstance(task, Task):
+        raise LearningEffortError(f"The 'task' of {name} must be a task, such as le.tasks.Arrays(x, y). Got {task!r}.")
+    if evaluation is None:
+        return
+    if not isinstance(evaluation, Task):
+        raise LearningEffortError(f"The 'evaluation' of {name} must be a task or None. Got {evaluation!r} instead.")
+    sizes = [(t.input_size, t.output_size, len(t.tasks) if t.is_set else None) for t in (task, evaluation)]
+    if sizes[0] != sizes[1]:
+        raise LearningEffortError(
+            f"The 'evaluation' of {name} must have the sizes of its task. Got (inputs, outputs, tasks in the set) "
+            f"{sizes[1]} for a task of {sizes[0]}."
+        )

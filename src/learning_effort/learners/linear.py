@@ -1,4 +1,4 @@
-"""Linear networks of any depth, learning on average over data (mathematics.md §3).
+"""Linear networks of any depth, learning on average over data (theory.md §3).
 
 The field is −∇J with J = Σ_o a_o ℓ_o(W̃) + (λ/2)Σ‖Wˡ‖², W̃ = W̃ᴸ … W̃¹. With suffix products Bˡ = W̃ᴸ … W̃ˡ⁺¹ and
 prefix products Aˡ = W̃ˡ … W̃¹, fˡ = (BˡᵀE Aˡ⁻¹ᵀ) ∘ (1 + gˡ) − λWˡ, E = D(Σxyᵀ − W̃Σx).
@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 from ..tasks.base import Moments
 from .base import Signals
 from .moments import MomentLearner, Weights, effective_weights, through_gains
+from .ports import ATTENTION, GAIN, PROPORTIONS, RATE
 
 
 class Record(NamedTuple):
@@ -33,7 +34,7 @@ class Record(NamedTuple):
 
 
 class LinearNetwork(MomentLearner):
-    """A linear network of any depth, trained by gradient descent on the average loss (mathematics.md §2, §3).
+    """A linear network of any depth, trained by gradient descent on the average loss (theory.md §2, §3).
 
     **Arguments:**
 
@@ -67,7 +68,7 @@ class LinearNetwork(MomentLearner):
         return next_state, loss.mean(), record
 
     def pullback(self, record, k, signals, state_cotangent, loss_cotangent):
-        proportions = signals.get("proportions")
+        proportions = signals.get(PROPORTIONS)
         if proportions is None:
             learned = self.learned_moments(k, signals)
         else:
@@ -81,11 +82,11 @@ class LinearNetwork(MomentLearner):
         if self.task.is_set:
             signal_cotangents = jax.tree.map(lambda s: s.sum(0), signal_cotangents)
         if proportions is not None:
-            (signal_cotangents["proportions"],) = to_proportions(moments_cotangent)
+            (signal_cotangents[PROPORTIONS],) = to_proportions(moments_cotangent)
         return state_cotangent, signal_cotangents
 
     def _judged_as_learned(self, signals: Signals) -> bool:
-        return self.evaluation is None and "proportions" not in signals
+        return self.evaluation is None and PROPORTIONS not in signals
 
     def _descent(self, weights, effective, prefixes, error) -> Weights:
         """−∂(Σ a_o ℓ_o)/∂W̃ˡ of every layer."""
@@ -105,17 +106,17 @@ class LinearNetwork(MomentLearner):
         product = prefixes[-1]
         residual = _residual(product, learned)
         descent = self._descent(weights, effective, prefixes, _attended(residual, signals))
-        rate = self._rate(signals)
+        rate = self.effective_rate(signals)
         after = [w + rate * f for w, f in zip(weights, self._field(weights, descent, signals), strict=True)]
         loss = _task_loss(product, residual if shared else _residual(product, judged), judged) + self.penalty(weights)
-        needed = "gain" in signals or "rate" in signals
+        needed = GAIN in signals or RATE in signals
         return after, loss, Record(weights, prefixes[1:], residual, descent if needed else None)
 
     def _pullback(self, shared: bool, record: Record, learned, judged, costate, signals, loss_cotangent):
         """Cotangents of weights, signals and learned moments; one network on one task."""
         weights, _, residual, descent = record
         depth = len(weights)
-        rate = self._rate(signals)
+        rate = self.effective_rate(signals)
         effective = effective_weights(weights, signals)
         prefixes = [effective[0], *record.prefixes]
         product = prefixes[-1]
@@ -144,20 +145,20 @@ class LinearNetwork(MomentLearner):
             for p, e, w in zip(costate, through_gains(to_effective, signals), weights, strict=True)
         ]
         to_signals = {}
-        if "gain" in signals:
-            to_signals["gain"] = type(signals["gain"])(
+        if GAIN in signals:
+            to_signals[GAIN] = type(signals[GAIN])(
                 None if g is None else e * w + rate * p * f
-                for g, e, w, p, f in zip(signals["gain"], to_effective, weights, costate, descent, strict=True)
+                for g, e, w, p, f in zip(signals[GAIN], to_effective, weights, costate, descent, strict=True)
             )
-        if "rate" in signals:
+        if RATE in signals:
             followed = self._field(weights, descent, signals)
-            to_signals["rate"] = (self.step_size / self.time_scale) * sum(
+            to_signals[RATE] = (self.step_size / self.time_scale) * sum(
                 jnp.sum(p * f) for p, f in zip(costate, followed, strict=True)
             )
-        if "attention" in signals:
-            to_signals["attention"] = jnp.sum(tangents[-1] * residual, axis=1)
+        if ATTENTION in signals:
+            to_signals[ATTENTION] = jnp.sum(tangents[-1] * residual, axis=1)
         to_moments = None
-        if "proportions" in signals:
+        if PROPORTIONS in signals:
             zeros = jax.tree.map(jnp.zeros_like, learned)
             to_moments = zeros._replace(input_moment=-product.T @ attended, cross_moment=attended.T)
         return to_weights, to_signals, to_moments
@@ -176,7 +177,7 @@ def _residual(product: Float[Array, "O I"], moments: Moments) -> Float[Array, "O
 
 
 def _attended(array: Float[Array, "O I"], signals: Signals) -> Float[Array, "O I"]:
-    return array * signals["attention"][:, None] if "attention" in signals else array
+    return array * signals[ATTENTION][:, None] if ATTENTION in signals else array
 
 
 def _task_loss(product, residual, moments: Moments):

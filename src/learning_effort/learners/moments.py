@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._modules import replaced
 from ..errors import LearningEffortError, array, count, number, require_float64
+from ..runtime.modules import replaced
 from ..tasks.base import Moments, Task
-from .base import GradientLearner, Signals
+from . import ports
+from .base import GradientLearner, Learner, Signals, check_tasks
+from .minibatch import MinibatchNetwork
 
 Weights = list[Float[Array, "rows columns"]]
-
+#: Sizes of hidden layers where neither they nor weights are given.
 DEFAULT_HIDDEN = (30,)
 
 
@@ -35,7 +37,7 @@ class MomentLearner(GradientLearner):
     def __init__(
         self,
         task: Task,
-        hidden: tuple[int, ...] = DEFAULT_HIDDEN,
+        hidden: tuple[int, ...] | None = None,
         learning_rate=5e-3,
         weight_decay=0.0,
         noise=0.0,
@@ -56,9 +58,9 @@ class MomentLearner(GradientLearner):
         self.time_constant = number(time_constant, "time_constant", name, 0.0, open_low=True)
         if isinstance(hidden, int):
             hidden = (hidden,)
-        if not isinstance(hidden, (tuple, list)):
+        if not (hidden is None or isinstance(hidden, (tuple, list))):
             raise LearningEffortError(f"The 'hidden' of {name} must be a tuple of layer sizes. Got {hidden!r} instead.")
-        hidden = tuple(count(h, "hidden", name) for h in hidden) if hidden is not DEFAULT_HIDDEN else None
+        hidden = None if hidden is None else tuple(count(h, "hidden", name) for h in hidden)
         if weights is not None:
             self.initial_weights = _check_weights(weights, hidden, task, name)
             return
@@ -79,12 +81,15 @@ class MomentLearner(GradientLearner):
         return self.time_constant
 
     @property
-    def port_shapes(self):
+    def ports(self):
         shapes = [tuple(w.shape[-2:]) for w in self.initial_weights]
-        ports = {"gain": shapes, "rate": (), "attention": (self.task.output_size,), "initial_weights": shapes}
-        if self.task.parts:
-            ports["proportions"] = (self.task.parts,)
-        return ports
+        return ports.named(
+            ports.gain(shapes),
+            ports.rate(),
+            ports.attention(self.task.output_size, self.task.output_groups),
+            ports.initial_weights(shapes, self.initial_weights),
+            *([ports.proportions(self.task.neutral_proportions())] if self.task.parts else []),
+        )
 
     def prepared(self):
         evaluation = None if self.evaluation is None else self.evaluation.prepared()
@@ -102,8 +107,12 @@ class MomentLearner(GradientLearner):
             return None
         return replaced(self, task=task, evaluation=evaluation, learning_rate=self.learning_rate * factor)
 
+    def on_samples(self, batch_size: int, seed: Int[Array, ""]) -> Learner:
+        """The same network on mini-batches: see `MinibatchNetwork`."""
+        return MinibatchNetwork(self, jnp.asarray(seed), batch_size)
+
     def init(self, static: Signals) -> Weights:
-        weights = list(static.get("initial_weights", self.initial_weights))
+        weights = list(static.get(ports.INITIAL_WEIGHTS, self.initial_weights))
         if self.task.is_set:
             return [jnp.broadcast_to(w, (len(self.task.tasks), *w.shape)) for w in weights]
         return weights
@@ -117,7 +126,7 @@ class MomentLearner(GradientLearner):
 
     def learned_moments(self, k, signals: Signals) -> Moments:
         """The moments the learner descends at step k."""
-        return self.task.moments(k, signals.get("proportions"))
+        return self.task.moments(k, signals.get(ports.PROPORTIONS))
 
     def judged_moments(self, k) -> Moments:
         """The moments performance is judged on at step k: those of the evaluation task at its own proportions."""
@@ -154,29 +163,13 @@ class MomentLearner(GradientLearner):
 
 def effective_weights(weights: Weights, signals: Signals) -> Weights:
     """W̃ˡ = Wˡ ∘ (1 + gˡ): the weights the forward pass uses."""
-    gains = signals.get("gain", [None] * len(weights))
+    gains = signals.get(ports.GAIN, [None] * len(weights))
     return [w if g is None else w * (1.0 + g) for w, g in zip(weights, gains, strict=True)]
 
 
 def through_gains(arrays: Weights, signals: Signals) -> Weights:
     """Each layer's array times its 1 + gˡ: the chain rule through `effective_weights`."""
     return effective_weights(arrays, signals)
-
-
-def check_tasks(task: Task, evaluation: Task | None, name: str) -> None:
-    """**Raises:** `LearningEffortError` if these are not tasks, or do not go together."""
-    if not isinstance(task, Task):
-        raise LearningEffortError(f"The 'task' of {name} must be a task, such as le.tasks.Arrays(x, y). Got {task!r}.")
-    if evaluation is None:
-        return
-    if not isinstance(evaluation, Task):
-        raise LearningEffortError(f"The 'evaluation' of {name} must be a task or None. Got {evaluation!r} instead.")
-    sizes = [(t.input_size, t.output_size, len(t.tasks) if t.is_set else None) for t in (task, evaluation)]
-    if sizes[0] != sizes[1]:
-        raise LearningEffortError(
-            f"The 'evaluation' of {name} must have the sizes of its task. Got (inputs, outputs, tasks in the set) "
-            f"{sizes[1]} for a task of {sizes[0]}."
-        )
 
 
 def _check_weights(weights, hidden, task, name) -> Weights:

@@ -1,4 +1,4 @@
-"""Any network, learning on samples with any optimiser (mathematics.md §6, last line): unrolled and differentiated.
+"""Any network, learning on samples with any optimiser (theory.md §6, last line): unrolled and differentiated.
 
 Each step takes the gradient of the weighted loss J = Σ_i s_i Σ_o a_o ℓ_o(ŷ_i, y_i) over the samples in force, hands it to the
 optimiser, and adds 1 + u times the update it gives back.
@@ -23,13 +23,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from .. import losses
-from .._modules import replaced
 from ..errors import LearningEffortError, count, number, require_float64
-from ..tasks.base import Task
-from .base import Learner, Signals
-from .moments import check_tasks
+from ..runtime.modules import replaced
+from ..tasks.base import Samples, Task
+from ..tasks.datasets import drawing, refuse
+from . import ports
+from .base import Learner, Signals, check_tasks
 from .sampled_checks import check_trainable
-from .samples import Samples, drawing, drawn, gathered, in_force, refuse
 
 #: Performance on a task without a data set is judged on this many samples, drawn once.
 JUDGED_SAMPLES = 1000
@@ -43,7 +43,7 @@ class Role(Enum):
 
 
 class SampledNetwork(Learner):
-    """Any Equinox module, trained on samples with any Optax optimiser (mathematics.md §6).
+    """Any Equinox module, trained on samples with any Optax optimiser (theory.md §6).
 
     **Arguments:**
 
@@ -113,27 +113,33 @@ class SampledNetwork(Learner):
         return self.step_length
 
     @property
-    def port_shapes(self):
+    def ports(self):
         shapes = [w.shape for w in self.initial_weights]
-        ports = {"rate": (), "attention": (self.task.output_size,), "initial_weights": shapes}
-        if any(len(s) == 2 for s in shapes):
-            ports["gain"] = [s for s in shapes if len(s) == 2]
-        if self.task.parts:
-            ports["proportions"] = (self.task.parts,)
-        return ports
+        matrices = [s for s in shapes if len(s) == 2]
+        return ports.named(
+            ports.rate(),
+            ports.attention(self.task.output_size, self.task.output_groups),
+            ports.initial_weights(shapes, self.initial_weights),
+            *([ports.gain(matrices)] if matrices else []),
+            *([ports.proportions(self.task.neutral_proportions())] if self.task.parts else []),
+        )
+
+    def on_samples(self, batch_size: int, seed) -> Learner:
+        """The same network on batches of this size, drawn with this seed in place of its own."""
+        return replaced(self, batch_size=batch_size, seed=jnp.asarray(seed))
 
     def prepared(self):
         learned = self.learned
         if learned is None and self.batch_size is None:
-            learned = gathered(self.task, refuse)
+            learned = self.task.samples(refuse)
         judged = self.judged
         if judged is None and not self._judged_as_learned:
             draw = drawing(jax.random.fold_in(jax.random.key(self.seed), 0), JUDGED_SAMPLES)
-            judged = gathered(self._judge, draw)
+            judged = self._judge.samples(draw)
         return replaced(self, learned=learned, judged=judged)
 
     def init(self, static: Signals):
-        weights = [jnp.asarray(w) for w in static.get("initial_weights", self.initial_weights)]
+        weights = [jnp.asarray(w) for w in static.get(ports.INITIAL_WEIGHTS, self.initial_weights)]
         state = weights, _packed(self.optimizer.init(self._tree(weights)))
         if self.task.is_set:
             tasks = len(self.task.tasks)
@@ -153,7 +159,7 @@ class SampledNetwork(Learner):
     def advance(self, state, k, signals: Signals):
         learned = self.learned_samples(k, signals)
         # Performance on the samples that were learned from comes with their gradient.
-        judged = None if self._judged_as_learned and "proportions" not in signals else self.judged_samples(k)
+        judged = None if self._judged_as_learned and ports.PROPORTIONS not in signals else self.judged_samples(k)
 
         def one(state, learned, judged):
             weights, kept = state
@@ -161,7 +167,7 @@ class SampledNetwork(Learner):
             if judged is not None:
                 terms = self._losses(weights, judged, signals)
             updates, kept = self.optimizer.update(self._tree(slope), self._unpacked(kept), self._tree(weights))
-            rate = 1.0 + signals["rate"] if "rate" in signals else 1.0
+            rate = 1.0 + signals[ports.RATE] if ports.RATE in signals else 1.0
             after = [w + rate * change for w, change in zip(weights, jax.tree.leaves(updates), strict=True)]
             return (after, _packed(kept)), terms.sum()
 
@@ -170,20 +176,20 @@ class SampledNetwork(Learner):
 
     def learned_samples(self, k, signals: Signals) -> Samples:
         """The samples learned from at step k."""
-        proportions = signals.get("proportions")
+        proportions = signals.get(ports.PROPORTIONS)
         if self.batch_size is not None:
             key = jax.random.fold_in(jax.random.key(self.seed), 1 + k)
-            return drawn(self.task, key, self.batch_size, k, proportions)
-        return in_force(self.task, self.prepared().learned, k, proportions)
+            return self.task.draw(key, self.batch_size, k, proportions)
+        return self.task.in_force(self.prepared().learned, k, proportions)
 
     def judged_samples(self, k) -> Samples:
         """The samples performance is judged on at step k."""
         kept = self.prepared()
-        return in_force(self._judge, kept.learned if self._judged_as_learned else kept.judged, k)
+        return self._judge.in_force(kept.learned if self._judged_as_learned else kept.judged, k)
 
     def predict(self, weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
         """The network's outputs for inputs x, with gains on its matrices."""
-        gains = iter(signals.get("gain", ()))
+        gains = iter(signals.get(ports.GAIN, ()))
         gained = [next(gains, None) if w.ndim == 2 else None for w in weights]
         effective = [w if g is None else w * (1.0 + g) for w, g in zip(weights, gained, strict=True)]
         return jax.vmap(self._assembled(effective))(x)
@@ -231,7 +237,7 @@ class SampledNetwork(Learner):
 
     def _objective(self, weights, samples: Samples, signals: Signals):
         terms = self._losses(weights, samples, signals)
-        return (signals["attention"] * terms if "attention" in signals else terms).sum(), terms
+        return (signals[ports.ATTENTION] * terms if ports.ATTENTION in signals else terms).sum(), terms
 
     def _over_set(self, function):
         """`function`, mapped over the leading axis of its arguments if the task is a set."""

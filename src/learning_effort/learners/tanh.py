@@ -1,4 +1,4 @@
-"""A tanh network's average dynamics, by expanding it to first order about the mean input (mathematics.md §6).
+"""A tanh network's average dynamics, by expanding it to first order about the mean input (theory.md §6).
 
 Weakness: the expansion ignores how far inputs spread over the bend of tanh. Show it against `le.simulate`, which
 learns with the true network.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from ..errors import LearningEffortError
-from .moments import DEFAULT_HIDDEN, MomentLearner, effective_weights, through_gains
+from .moments import MomentLearner, effective_weights, through_gains
+from .ports import ATTENTION
 
 
 class TanhNetwork(MomentLearner):
@@ -20,7 +21,7 @@ class TanhNetwork(MomentLearner):
     **Raises:** `LearningEffortError` for another number of layers.
     """
 
-    def __init__(self, task, hidden=DEFAULT_HIDDEN, *args, **keywords):
+    def __init__(self, task, hidden=None, *args, **keywords):
         super().__init__(task, hidden, *args, **keywords)
         if len(self.initial_weights) != 2:
             raise LearningEffortError(
@@ -37,8 +38,8 @@ class TanhNetwork(MomentLearner):
         to_inputs = moments.cross_moment.T - second @ (jnp.outer(unit, mean) + jacobian @ spread)
         to_hidden = jnp.outer(moments.output_mean, unit) + covariance.T @ jacobian.T
         to_hidden = to_hidden - second @ (jnp.outer(unit, unit) + jacobian @ spread @ jacobian.T)
-        if "attention" in signals:
-            to_inputs, to_hidden = (signals["attention"][:, None] * e for e in (to_inputs, to_hidden))
+        if ATTENTION in signals:
+            to_inputs, to_hidden = (signals[ATTENTION][:, None] * e for e in (to_inputs, to_hidden))
         field = through_gains([slope[:, None] * (second.T @ to_inputs), to_hidden], signals)
         return [f - self.weight_decay * w for f, w in zip(field, weights, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Algorithm 1 of the paper: projected gradient ascent, g ← clip(g + α ∂V/∂g).
+"""Algorithm 1 of the paper: projected gradient ascent, g ← clip(g + α ∂V/∂g) (theory.md §7).
 
 Weakness: slow, with a step size to choose and no test of convergence. It is here for comparison; `QuasiNewton` is
 recommended.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,9 +19,29 @@ import numpy as np
 import optax
 
 from ..errors import LearningEffortError, count, number
-from ..metric import scaled_residual
-from ..problem import Effort, Problem
-from .trace import Outcome, Progress
+from ..files import disk
+from ..problem.box import scaled_residual
+from ..problem.effort import Effort
+from ..problem.problem import Problem
+from ..results.certificate import Method, Status
+from ..results.solution import History
+from .outcome import Outcome, interrupted_after
+from .progress import Progress
+
+
+def projected(rule: optax.GradientTransformation, problem: Problem, scale: Effort | None = None) -> Callable:
+    """The compiled update of `rule` in the box: (problem, effort, rule's state) to (V, scaled residual, effort after, state
+    after). `scale` is the metric D; without it there is no residual. The box leaves the rule's state alone."""
+    lower, upper = problem.bounds()
+
+    @eqx.filter_jit
+    def advance(problem: Problem, effort: Effort, state):
+        value, gradient = problem.value_and_gradient(effort)
+        residual = jnp.nan if scale is None else scaled_residual(problem, effort, gradient, scale)
+        updates, state = rule.update(jax.tree.map(jnp.negative, gradient), state, effort)
+        return value, residual, jax.tree.map(jnp.clip, optax.apply_updates(effort, updates), lower, upper), state
+
+    return advance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +51,13 @@ class GradientAscent:
     **Arguments:** `step` α > 0; `iterations` ≥ 1; `optimizer`, None for the plain rule, an Optax transformation (which
     is given the gradient of −V and whose updates are added; it carries its own step size), or a function of `step` that
     makes one, such as `optax.adam`. The box is applied after each update and leaves the optimiser's moments alone.
+
+    **Raises:** `LearningEffortError` for numbers out of range, and in `run` for something that is no optimiser.
     """
 
     step: float
     iterations: int
-    optimizer: optax.GradientTransformation | None = None
+    optimizer: Any = None
 
     def __post_init__(self):
         if self.optimizer is None or callable(self.optimizer):
@@ -41,64 +66,173 @@ class GradientAscent:
 
     @property
     def name(self) -> str:
+        """What it is, in words."""
         return "gradient ascent (Algorithm 1)" + (" with an Optax optimiser" if self.optimizer else "")
 
-    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
-        """Ascend from `effort`; `scale` is the metric D, for the residual."""
-        optimizer = self.optimizer
-        if optimizer is None:
-            optimizer = optax.sgd(self.step)
-        elif callable(optimizer):
-            optimizer = optimizer(self.step)
-        if not hasattr(optimizer, "update"):
+    @property
+    def rule(self) -> optax.GradientTransformation:
+        """The Optax transformation that it follows."""
+        rule = optax.sgd(self.step) if self.optimizer is None else self.optimizer
+        rule = rule(self.step) if callable(rule) else rule
+        if not hasattr(rule, "update"):
             raise LearningEffortError(
-                f"The 'optimizer' of GradientAscent must be an Optax transformation. Got {optimizer!r} instead."
+                f"The 'optimizer' of GradientAscent must be an Optax transformation. Got {rule!r} instead."
             )
-        lower, upper = problem.bounds()
+        return rule
 
-        @eqx.filter_jit
-        def advance(problem, effort, state):
-            value, gradient = problem.value_and_gradient(effort)
-            residual = scaled_residual(problem, effort, gradient, scale)
-            updates, state = optimizer.update(jax.tree.map(jnp.negative, gradient), state, effort)
-            after = jax.tree.map(jnp.clip, optax.apply_updates(effort, updates), lower, upper)
-            return value, residual, after, state
-
-        state = optimizer.init(effort)
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D, for the residual. The best effort met is handed back."""
+        advance, state = projected(self.rule, problem, scale), self.rule.init(effort)
         best, best_value = effort, -np.inf
         values, residuals, seconds = [], [], []
         started = time.perf_counter()
-        reason = f"It made the {self.iterations} iterations it was asked for, whether or not it has converged."
+        status = Status.LIMIT
         try:
             for iteration in range(self.iterations + 1):
                 value, residual, after, state = advance(problem, effort, state)
-                value = float(value)
-                if not np.isfinite(value):
-                    reason = (
-                        f"The value is no longer finite after {iteration} iterations: the step {self.step:g} is too "
-                        "large. The best effort met before is kept; try a smaller step."
-                    )
+                if not np.isfinite(float(value)):
+                    status = Status.NOT_FINITE
                     break
-                values.append(value)
+                values.append(float(value))
                 residuals.append(float(residual))
                 seconds.append(time.perf_counter() - started)
-                progress(iteration, value, residuals[-1])
-                if value > best_value:
-                    best, best_value = effort, value
+                progress(iteration, values[-1], residuals[-1])
+                if values[-1] > best_value:
+                    best, best_value = effort, values[-1]
                 effort = after
         except KeyboardInterrupt:
-            reason = f"Interrupted after {len(values)} gradients; the best effort so far is kept."
+            status = Status.INTERRUPTED
         if not values:
             raise KeyboardInterrupt
-        return Outcome(
-            best,
-            np.array(values),
-            np.array(residuals),
-            np.arange(1, len(values) + 1),
-            np.array(seconds),
-            reason,
-            False,
-        )
+        return _outcome(problem, best, values, residuals, seconds, status, self._reason(status, len(values)))
+
+    def _reason(self, status: Status, done: int) -> str:
+        return {
+            Status.LIMIT: _asked_for(self.iterations),
+            Status.NOT_FINITE: f"The value is no longer finite after {done} iterations: the step {self.step:g} is too "
+            "large. The best effort met before is kept; try a smaller step.",
+            Status.INTERRUPTED: interrupted_after(done),
+        }[status]
+
+
+def _asked_for(iterations: int) -> str:
+    return f"It made the {iterations} iterations it was asked for, whether or not it has converged."
+
+
+def _outcome(problem: Problem, effort: Effort, values, residuals, seconds, status: Status, reason: str) -> Outcome:
+    course = (np.array(values), np.array(residuals), np.arange(1, len(values) + 1), np.array(seconds))
+    return Outcome(effort, *course, status, reason).staged(Method.ASCENT, problem.horizon.length)
+
+
+# Judged by another problem ------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgedHistory(History):
+    """A solver's course with `judged`: V of another problem, the judge, at each iteration."""
+
+    judged: np.ndarray
+
+    @classmethod
+    def of(cls, history: History, judged: list[float]) -> JudgedHistory:
+        """A `history` with what the judge said at each iteration."""
+        return cls(history.value, history.residual, history.gradients, history.seconds, np.array(judged))
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgedAscent:
+    """Algorithm 1 with every effort on the way judged by another problem, for comparisons of what is ascended.
+
+    Learning on samples gets fresh batches at every iteration. Its seconds leave compiling and judging out; the last effort
+    is handed back. `judged` is filled as it runs.
+    """
+
+    step: float
+    iterations: int
+    judge: Problem
+    judged: list[float] = dataclasses.field(default_factory=list)
+
+    name = "gradient ascent (Algorithm 1)"
+
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D, for the residual."""
+        rule = optax.sgd(self.step)
+        advance, state = projected(rule, problem, scale), rule.init(effort)
+
+        def fresh(iteration: int) -> Problem:
+            if not hasattr(problem.learner, "batch_size"):
+                return problem
+            return eqx.tree_at(lambda p: p.learner.seed, problem, problem.learner.seed + iteration)
+
+        jax.block_until_ready(advance(fresh(0), effort, state))
+        values, residuals, seconds = [], [], [0.0]
+        status = Status.LIMIT
+        last = effort
+        try:
+            for iteration in range(self.iterations + 1):
+                judged = float(self.judge.value(effort))
+                begun = time.perf_counter()
+                value, residual, after, state = jax.block_until_ready(advance(fresh(iteration), effort, state))
+                seconds.append(seconds[-1] + time.perf_counter() - begun)
+                values.append(float(value))
+                residuals.append(float(residual))
+                self.judged.append(judged)
+                progress(iteration, values[-1], residuals[-1])
+                last, effort = effort, after
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
+        if not values:
+            raise KeyboardInterrupt
+        interrupted = f"Interrupted after {len(values)} gradients; the last effort is kept."
+        reason = interrupted if status is Status.INTERRUPTED else _asked_for(self.iterations)
+        return _outcome(problem, last, values, residuals, seconds[: len(values)], status, reason)
+
+
+# With checkpoints -----------------------------------------------------------------------------------------------------
+
+#: Iterations between checkpoints.
+EVERY = 100
+
+
+def ascend(problem: Problem, rule: optax.GradientTransformation, iterations: int, path, report=lambda text: None) -> float:
+    """The best V met from the problem's start in `iterations` updates g ← clip(g + rule(∂V/∂g)).
+
+    Its state is kept in the file `path` every hundred iterations; called again, it goes on from there.
+
+    **Arguments:** `report`, called with a line of text at every checkpoint.
+
+    **Raises:** `LearningEffortError` if the file is of another problem.
+    """
+    effort = problem.initial_effort()
+    state, values = rule.init(effort), np.zeros(0)
+    if Path(path).is_file():
+        (effort, state), values = _restored(path, (effort, state))
+    advance = projected(rule, problem)
+    while len(values) <= iterations and np.isfinite(values).all():
+        value, _, effort, state = advance(problem, effort, state)
+        values = np.append(values, float(value))
+        if len(values) % EVERY == 0 or len(values) > iterations:
+            _keep(path, (effort, state), values)
+            report(f"  Algorithm 1: {len(values)} values, the best {np.nanmax(values):.9g}")
+    return float(np.nanmax(values))
+
+
+def _keep(path, tree, values) -> None:
+    import xarray as xr
+
+    variables = {"values": ("iteration", values)}
+    for i, leaf in enumerate(jax.tree.leaves(tree)):
+        variables[f"leaf_{i}"] = ([f"leaf_{i}_{j}" for j in range(np.ndim(leaf))], np.asarray(leaf))
+    disk.write(xr.Dataset(variables), path)
+
+
+def _restored(path, like):
+    dataset = disk.read(path)
+    leaves, structure = jax.tree.flatten(like)
+    kept = [dataset[f"leaf_{i}"].values for i in range(sum(str(name).startswith("leaf_") for name in dataset))]
+    if [x.shape for x in kept] != [np.shape(x) for x in leaves]:
+        raise LearningEffortError(f"{path} is the course of another problem. Remove it, or choose another folder.")
+    return jax.tree.unflatten(structure, [jnp.asarray(x) for x in kept]), dataset["values"].values
 
 
 def amsgrad(step: float, maximum: bool = True) -> optax.GradientTransformation:
@@ -127,3 +261,7 @@ def amsgrad(step: float, maximum: bool = True) -> optax.GradientTransformation:
         return jax.tree.map(change, first, top), (j, first, second, top)
 
     return optax.GradientTransformation(init, update)
+
+
+#: The update rules that the paper used, by the name an experiment's `ascent` gives.
+RULES = {"plain": optax.sgd, "amsgrad": amsgrad, "adam": lambda step: amsgrad(step, maximum=False)}

@@ -1,4 +1,4 @@
-"""Quasi-Newton ascent in a box, in the metric of mathematics.md §4.
+"""Quasi-Newton ascent in a box, in the metric of theory.md §4.
 
 Limited-memory BFGS in coordinates z = √D g, where the cost's own curvature is one: what is left to learn is the
 performance's curvature, a smooth operator that a few pairs describe. Bounds by two-metric projection (Bertsekas
@@ -25,16 +25,22 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import count, number
-from ..problem import Effort, Problem
-from .curved_costs import inverse_cost_curvature
-from .trace import Outcome, Pairs, Progress, spread_seconds
+from ..numerics.lbfgs import Pairs, two_loops
+from ..problem.box import free
+from ..problem.effort import Effort
+from ..problem.problem import Problem
+from ..results.certificate import Method, Status
+from ..runtime.devices import tuning
+from .cost_curvature import inverse_cost_curvature
+from .outcome import Outcome, interrupted_after
+from .progress import Progress, spread_seconds
 
+#: The status of a run while it is compiled; what it ended with is a `Status`.
 RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
+ENDS = {RUNNING: Status.LIMIT, CONVERGED: Status.CONVERGED, STUCK: Status.STUCK, NOT_FINITE: Status.NOT_FINITE}
 ARMIJO = 1e-4
 SHORTEST = 1e-10
 SOFTEST = 0.02
-#: Efforts of no more numbers than this make so many trips a call, unless every iteration is followed.
-SMALL, TRIPS = 2000, 16
 
 
 class State(NamedTuple):
@@ -88,8 +94,8 @@ class QuasiNewton:
 
     def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int, pairs=None) -> list[Outcome]:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
-        small = sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * SMALL
-        trips = TRIPS if small and not progress.followed else 1
+        small = sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * tuning().small_effort
+        trips = tuning().trips if small and not progress.followed else 1
         start, advance = _compiled(self.memory, self.max_gradients, batch == 1, trips)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
         started = time.perf_counter()
@@ -111,7 +117,9 @@ class QuasiNewton:
         seconds = time.perf_counter() - started
         marks.append((int(state.iterations.max()), seconds))
         box = jax.vmap(lambda problem: problem.bounds())(problems)
-        return [self._outcome(state, scales, box, unravel, i, marks, interrupted) for i in range(batch)]
+        steps = problems.horizon.length
+        outcomes = (self._outcome(state, scales, box, unravel, i, marks, interrupted) for i in range(batch))
+        return [outcome.staged(Method.QUASI_NEWTON, steps) for outcome in outcomes]
 
     def _outcome(self, state: State, scales, box, unravel, i: int, marks, interrupted: bool) -> Outcome:
         n = int(state.iterations[i])
@@ -119,27 +127,31 @@ class QuasiNewton:
         root = jnp.sqrt(scale)
         values = np.asarray(state.value_trace[i, :n])
         residuals = np.asarray(state.residual_trace[i, :n])
-        status, evaluations = int(state.status[i]), int(state.evaluations[i])
-        reason = {
-            CONVERGED: f"Converged: the scaled residual is {residuals[-1]:.1e}, within the tolerance {self.tolerance:g}.",
-            STUCK: f"No step along the gradient raises the value any more, at a scaled residual of {residuals[-1]:.1e}: "
-            "the limit of rounding, or a value that is not smooth there.",
-            NOT_FINITE: "The value at the start is not finite.",
-            RUNNING: f"Not converged: {evaluations} gradients were used, the most allowed (max_gradients), and the "
-            f"scaled residual is {residuals[-1]:.1e}. Allow more, or start from this effort.",
-        }[status]
-        if interrupted and status == RUNNING:
-            reason = f"Interrupted after {evaluations} gradients; the best effort so far is kept."
+        evaluations = int(state.evaluations[i])
+        status = ENDS[int(state.status[i])]
+        if interrupted and status is Status.LIMIT:
+            status = Status.INTERRUPTED
         return Outcome(
             unravel(jnp.clip(state.z[i] / root, low, high)),  # rounding can leave the box
             values,
             residuals,
             np.asarray(state.evaluation_trace[i, :n]),
             spread_seconds(marks, n),
-            reason,
-            status == CONVERGED,
-            Pairs(state.steps[i] / root, state.changes[i] * root, state.pairs[i]),
+            status,
+            self._reason(status, residuals[-1], evaluations),
+            pairs=Pairs(state.steps[i] / root, state.changes[i] * root, state.pairs[i]),
         )
+
+    def _reason(self, status: Status, residual: float, evaluations: int) -> str:
+        return {
+            Status.CONVERGED: f"Converged: the scaled residual is {residual:.1e}, within the tolerance {self.tolerance:g}.",
+            Status.STUCK: f"No step along the gradient raises the value any more, at a scaled residual of {residual:.1e}: "
+            "the limit of rounding, or a value that is not smooth there.",
+            Status.NOT_FINITE: "The value at the start is not finite.",
+            Status.LIMIT: f"Not converged: {evaluations} gradients were used, the most allowed (max_gradients), and the "
+            f"scaled residual is {residual:.1e}. Allow more, or start from this effort.",
+            Status.INTERRUPTED: interrupted_after(evaluations),
+        }[status]
 
 
 _cache: dict = {}
@@ -306,10 +318,10 @@ def _shorten(state: State, f, slope, low, high) -> State:
     length = state.length * jnp.clip(guess, 0.1, 0.5)
     lost = (length < SHORTEST) | (slope >= 0)
     restart = lost & ~state.fresh
-    free = _free(state.z, state.gradient, low, high)
+    unheld = _free(state.z, state.gradient, low, high)
     return state._replace(
         length=jnp.where(restart, 1.0, length),
-        direction=jnp.where(restart, -state.gradient * free, state.direction),
+        direction=jnp.where(restart, -state.gradient * unheld, state.direction),
         pairs=jnp.where(restart, 0, state.pairs),
         fresh=state.fresh | restart,
         status=jnp.where(lost & state.fresh, STUCK, RUNNING),
@@ -317,45 +329,16 @@ def _shorten(state: State, f, slope, low, high) -> State:
 
 
 def _free(z, gradient, low, high):
-    """Components that are not held at a bound by the gradient."""
-    return ~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))
+    """Components that are not held at a bound by the gradient of f = −V."""
+    return free(z, -gradient, low, high)
 
 
 def _direction(problem, state: State, root, low, high):
     """−H∇f on the free components, with pairs restricted to them."""
-    free = _free(state.z, state.gradient, low, high).astype(float)
-    bent = inverse_cost_curvature(problem, state.z, root, free)
+    unheld = _free(state.z, state.gradient, low, high).astype(float)
+    bent = inverse_cost_curvature(problem, state.z, root, unheld)
 
     def softly(vector):
         return state.softness * bent(vector)
 
-    return -two_loops(state.gradient * free, state.steps, state.changes, state.pairs, free, softly) * free
-
-
-def two_loops(vector, steps, changes, count, free, begin=lambda vector: vector):
-    """H times `vector` (n,), H the inverse curvature by the two-loop recursion over the last `count` modulo m pairs (m, n),
-    restricted to the components where `free` (n,) is one; without pairs H is what `begin` applies, the identity."""
-    memory = steps.shape[0]
-    kept = jnp.minimum(count, memory)
-    newest_first = (count - 1 - jnp.arange(memory)) % memory
-
-    def curvature(j):
-        step, change = steps[j] * free, changes[j]
-        product = jnp.dot(step, change)
-        good = product > 1e-10 * jnp.dot(change * free, change)
-        return jnp.where(good, 1.0 / jnp.where(good, product, 1.0), 0.0)
-
-    def first(i, carry):
-        q, weights = carry
-        j = newest_first[i]
-        weight = curvature(j) * jnp.dot(steps[j], q)
-        return q - weight * changes[j] * free, weights.at[i].set(weight)
-
-    def second(i, r):
-        i = kept - 1 - i
-        j = newest_first[i]
-        weight = curvature(j) * jnp.dot(changes[j], r)
-        return r + (steps[j] * free) * (weights[i] - weight)
-
-    q, weights = jax.lax.fori_loop(0, kept, first, (vector, jnp.zeros(memory)))
-    return jax.lax.fori_loop(0, kept, second, begin(q))
+    return -two_loops(state.gradient * unheld, state.steps, state.changes, state.pairs, unheld, softly) * unheld

@@ -19,12 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from .._modules import replaced
-from ..blocks import Blocks
-from ..metric import scaled_residual
-from ..problem import Effort, Problem
-from .quasi_newton import ARMIJO, two_loops
-from .trace import Outcome, Pairs, Progress
+from ..numerics.lbfgs import Pairs, two_loops
+from ..problem.blocks import Blocks
+from ..problem.box import free, scaled_residual
+from ..problem.effort import Effort
+from ..problem.problem import Problem
+from ..results.certificate import Method, Status
+from ..runtime.modules import replaced
+from .outcome import Outcome, interrupted_after
+from .progress import Progress
+from .quasi_newton import ARMIJO
 
 #: Gradients at most: where the start was good, a handful is enough.
 MOST = 20
@@ -83,13 +87,15 @@ def refine(
         if not values:
             raise
     if residual <= tolerance:
+        status = Status.CONVERGED
         reason = f"Converged: the scaled residual is {residual:.1e}, within the tolerance {tolerance:g}."
     elif interrupted:
-        reason = f"Interrupted after {count} gradients; the best effort so far is kept."
+        status, reason = Status.INTERRUPTED, interrupted_after(count)
     else:
+        status = Status.LIMIT
         reason = f"Not converged: refined with {count} gradients, to a scaled residual of {residual:.1e}."
     courses = (np.array(c) for c in (values, residuals, gradients, seconds))
-    return Outcome(here, *courses, reason, residual <= tolerance)
+    return Outcome(here, *courses, status, reason).staged(Method.REFINEMENT, problem.horizon.length)
 
 
 _residual = eqx.filter_jit(scaled_residual)
@@ -99,10 +105,8 @@ _residual = eqx.filter_jit(scaled_residual)
 def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffness):
     """The effort to try next, and the slope of V along the step to it."""
     lower, upper = problem.bounds()
-    free = jax.tree.map(
-        lambda e, d, low, high: ~(((e <= low) & (d < 0)) | ((e >= high) & (d > 0))), effort, gradient, lower, upper
-    )
-    gradient = jax.tree.map(jnp.multiply, gradient, free)
+    unheld = jax.tree.map(free, effort, gradient, lower, upper)
+    gradient = jax.tree.map(jnp.multiply, gradient, unheld)
     softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
     spread, gathered = _between(problem, knotted, knot_scale)
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
@@ -117,7 +121,7 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
     direction = {
         c.name: jax.tree.map(
             lambda d, m, extra, f, c=c: (_spread(softer[c.name], d) * d / m + extra) * f,
-            *(tree[c.name] for tree in (gradient, scale, correction, free)),
+            *(tree[c.name] for tree in (gradient, scale, correction, unheld)),
         )
         for c in problem.controls
     }
@@ -146,8 +150,8 @@ def _between(problem, knotted, like: Effort):
     """Q and its transpose: effort on the knots, where `problem` has its values, and back. Controls that have as many knots of
     their own, and static ones, keep them; `like` is any effort on the knots."""
     finer = [k for c, k in zip(problem.controls, knotted.controls, strict=True) if problem.knots(c) != knotted.knots(k)]
-    varying = replaced(knotted, controls=tuple(k for k in finer if not k.static))
-    blocks = Blocks(varying, knotted.learner.init(knotted.static_signals(like)))
+    varying = replaced(knotted.space, controls=tuple(k for k in finer if not k.static))
+    blocks = Blocks(varying, knotted.learner.init(knotted.space.static_signals(like)))
     own = {k.name: like[k.name] for k in varying.controls}
 
     def spread(effort):
@@ -161,7 +165,7 @@ def _between(problem, knotted, like: Effort):
 
 def _softer(problem, effort, gradient, scale):
     """C⁻¹ of each control: (K,) for one that varies in time, one for a static one; at most one."""
-    weights = problem.knot_weights()
+    weights = problem.space.knot_weights(problem.weights(jnp.arange(problem.horizon.length)))
     result = {}
     for control in problem.controls:
         if control.static:

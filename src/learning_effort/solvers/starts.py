@@ -1,28 +1,60 @@
-"""What several starts reached: which of the answers are the same optimum."""
+"""Several starts: where else to begin, and which of the answers are the same optimum (theory.md §7)."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from ..problem import Effort, Problem
-from .trace import Outcome
+from ..problem.effort import Effort
+from ..problem.problem import Problem
 
 #: Answers whose values differ by more than this share of the largest are different optima, and so are
 VALUE_TOLERANCE = 1e-6
 #: answers whose efforts differ by more than this share of the box (of one, where it is infinite), at any moment.
 EFFORT_TOLERANCE = 1e-2
+#: A start lies no further from the first than this share of the box; its course in time is a sum of so many slow waves.
+SPREAD, WAVES = 0.25, 4
 
 
-def told_apart(problem: Problem, outcomes: list[Outcome]) -> dict[str, np.ndarray]:
-    """`starts`, the value each outcome reached, and `optima`, the number of its optimum, 0 the best; in outcomes' order."""
+def another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
+    """A random deviation from `effort` inside the box, at most `SPREAD` of it, drawn with `seed`.
+
+    Every number deviates on its own. What varies in time deviates smoothly: by half waves cos(πmt/T), m < `WAVES`. Where the
+    box is infinite its width is taken to be four times the root mean square of `effort`, or one.
+    """
+    rng = np.random.default_rng(seed)
+
+    def deviation(e, low, high, static):
+        e, low, high = map(np.asarray, (e, low, high))
+        size = float(np.sqrt(np.mean(e**2)))
+        width = np.where(np.isfinite(high - low), high - low, 4 * size if size > 0 else 1.0)
+        if static:
+            amount = rng.uniform(-1, 1, e.shape)
+        else:
+            waves = np.cos(np.pi * np.outer(np.linspace(0, 1, len(e)), np.arange(WAVES)))
+            amount = np.clip(np.tensordot(waves, rng.uniform(-1, 1, (WAVES, *e.shape[1:])), 1) / 2, -1, 1)
+        return jnp.asarray(np.clip(e + SPREAD * width * amount, low, high))
+
+    lower, upper = problem.bounds()
+    return {
+        c.name: jax.tree.map(partial(deviation, static=c.static), effort[c.name], lower[c.name], upper[c.name])
+        for c in problem.controls
+    }
+
+
+def distinct(problem: Problem, outcomes: list) -> dict[str, np.ndarray]:
+    """Which outcomes, or solutions, are the same optimum, in their order: `starts`, the value each reached, and `optima`, the
+    number of its optimum, 0 the best."""
     values = np.array([np.nanmax(outcome.value) for outcome in outcomes])
     optima = np.zeros(len(outcomes), int)
     found: list[int] = []  # the best outcome of each optimum
     for place in np.argsort(-values, kind="stable"):
         for number, other in enumerate(found):
             near = abs(values[place] - values[other]) <= VALUE_TOLERANCE * np.abs(values).max()
-            if near and _apart(problem, outcomes[place].effort, outcomes[other].effort) <= EFFORT_TOLERANCE:
+            if near and _distance(problem, outcomes[place].effort, outcomes[other].effort) <= EFFORT_TOLERANCE:
                 optima[place] = number
                 break
         else:
@@ -31,7 +63,7 @@ def told_apart(problem: Problem, outcomes: list[Outcome]) -> dict[str, np.ndarra
     return {"starts": values, "optima": optima}
 
 
-def _apart(problem: Problem, one: Effort, other: Effort) -> float:
+def _distance(problem: Problem, one: Effort, other: Effort) -> float:
     """The largest difference of two efforts, as a share of the box."""
 
     def apart(a, b, low, high):

@@ -1,11 +1,13 @@
-"""Tasks from the user's own data or moments (mathematics.md §2)."""
+"""Tasks from the user's own data or moments (theory.md §2)."""
+
+from __future__ import annotations
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import LearningEffortError, array, is_traced
-from .base import Moments, Task, data_moments, draw_rows
+from .base import Moments, Task
 
 
 class Arrays(Task):
@@ -36,13 +38,9 @@ class Arrays(Task):
     def output_size(self) -> int:
         return self.y.shape[-1]
 
-    def moments(self, step=None, proportions=None) -> Moments:
-        self.refuse_proportions(proportions)
-        return data_moments(self.x, self.y)
-
-    def sample(self, key, batch, step=None, proportions=None):
-        self.refuse_proportions(proportions)
-        return draw_rows(key, batch, self.x, self.y)
+    def dataset(self):
+        """x (n, I) and y (n, O)."""
+        return self.x, self.y
 
 
 class FromMoments(Task):

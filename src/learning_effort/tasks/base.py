@@ -1,7 +1,8 @@
-"""A task: what is learned, through its moments and its samples (mathematics.md §2)."""
+"""A task: what is learned, through its moments and its samples (theory.md §2)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -9,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from .. import _precision  # noqa: F401
 from ..errors import LearningEffortError
+from ..files.describe import Described
+from ..runtime import precision  # noqa: F401
 
 
 class Moments(NamedTuple):
@@ -27,31 +29,58 @@ class Moments(NamedTuple):
     output_mean: Float[Array, " O"]
 
 
-class Task(eqx.Module):
-    """What a learner learns. Subclasses give `input_size`, `output_size`, `moments` and, where it makes sense, `sample`.
+class Samples(NamedTuple):
+    """n samples, x (n, I) and y (n, O), with weights (n,) that sum to 1. Until `Task.in_force` has chosen, they may carry a
+    leading axis of the composition's parts."""
 
-    A task knows nothing of learners. Its numbers are array leaves; its sizes are static.
+    x: Float[Array, "*parts n I"]
+    y: Float[Array, "*parts n O"]
+    weights: Float[Array, "*parts n"]
 
-    Attributes that compositions override: `parts` is the number of proportions its `moments` take (0: none);
-    `output_groups` the number of outputs of each sub-task, for attention per task; `is_set` whether moments carry a
-    leading axis of tasks; `is_stationary` whether moments do not depend on the step.
+    @classmethod
+    def even(cls, x: Float[Array, "n I"], y: Float[Array, "n O"]) -> Samples:
+        """Samples that all weigh the same."""
+        return cls(x, y, jnp.full(x.shape[0], 1 / x.shape[0]))
+
+
+class Task(Described):
+    """What a learner learns. Subclasses give `input_size` and `output_size`, and either a `dataset`, whose averages the moments
+    are and whose rows the samples, or `moments` and, where it makes sense, `sample`.
+
+    A task knows nothing of learners. Its numbers are array leaves; its sizes are static. Compositions override the rest.
     """
+
+    kind = "tasks"
 
     @property
     def parts(self) -> int:
+        """How many proportions `moments` takes; 0 where there are none."""
         return 0
 
     @property
     def output_groups(self) -> tuple[int, ...]:
+        """The number of outputs of each sub-task, for attention to tasks."""
         return (self.output_size,)
 
     @property
     def is_set(self) -> bool:
+        """Whether moments and samples carry a leading axis of tasks."""
         return False
 
     @property
     def is_stationary(self) -> bool:
+        """Whether moments and samples do not depend on the step."""
         return True
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows of its whole data set; None where it has none."""
+        own = self.dataset()
+        return None if own is None else own[0].shape[0]
+
+    def dataset(self) -> tuple[Float[Array, "n I"], Float[Array, "n O"]] | None:
+        """Its whole data set, inputs and targets of equal weight; None where it has none."""
+        return None
 
     def neutral_proportions(self) -> Float[Array, " parts"] | None:
         """The composition's own proportions (parts,), or None where the task has none."""
@@ -67,7 +96,11 @@ class Task(eqx.Module):
 
         **Raises:** `LearningEffortError` if proportions are given to a task that has none.
         """
-        raise NotImplementedError
+        self.refuse_proportions(proportions)
+        own = self.dataset()
+        if own is None:
+            raise NotImplementedError(f"{type(self).__name__} must say its `moments`, or have a `dataset`.")
+        return data_moments(*own)
 
     def sample(
         self,
@@ -80,9 +113,28 @@ class Task(eqx.Module):
 
         **Raises:** `LearningEffortError` if the task cannot be sampled.
         """
-        raise LearningEffortError(
-            f"{type(self).__name__} cannot be sampled. Use a task with data or a distribution, such as Arrays(x, y)."
-        )
+        self.refuse_proportions(proportions)
+        own = self.dataset()
+        if own is None:
+            raise LearningEffortError(
+                f"{type(self).__name__} cannot be sampled. Use a task with data or a distribution, such as Arrays(x, y)."
+            )
+        return draw_rows(key, batch, *own)
+
+    def draw(self, key: PRNGKeyArray, batch: int, step=None, proportions=None) -> Samples:
+        """As `sample`, each sample with its weight; draws do not depend on `proportions` where weights can."""
+        x, y = self.sample(key, batch, step, proportions)
+        return Samples(x, y, jnp.broadcast_to(jnp.full(batch, 1 / batch), x.shape[:-1]))
+
+    def samples(self, draw: Callable[[Task], Samples]) -> Samples:
+        """All samples that learning on the whole data set may need, with `draw` for what has none; `in_force` chooses among
+        them."""
+        own = self.dataset()
+        return draw(self) if own is None else Samples.even(*own)
+
+    def in_force(self, samples: Samples, step: Int[Array, ""] | int | None = None, proportions=None) -> Samples:
+        """The samples of a step, at `proportions` (None: its own), from what `samples` gave."""
+        return samples
 
     def with_longer_steps(self, factor: int) -> Task | None:
         """The same task for a learner whose steps are `factor` times as long; None where that cannot be."""

@@ -1,6 +1,9 @@
-"""Tasks made of tasks: concatenated, switching, mixed, blended, or learned one by one from one start (mathematics.md §2)."""
+"""Tasks made of tasks: concatenated, switching, mixed, blended, or learned one by one from one start (theory.md §2)."""
 
 from __future__ import annotations
+
+import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -8,13 +11,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._modules import replaced
 from ..errors import LearningEffortError, array, count, is_traced
-from .base import Moments, Task
+from ..runtime.modules import replaced
+from .base import Moments, Samples, Task
+from .datasets import MOST_ROWS, Draw, refuse
 
 
 class _Composition(Task):
-    """Several tasks, with their stacked moments kept once `prepared`."""
+    """Several tasks, with their stacked moments kept once `prepared`.
+
+    `parts_meet`: whether a sample has something of every part, so that every row of one meets every row of the others.
+    """
+
+    parts_meet: ClassVar[bool] = False
 
     tasks: tuple[Task, ...]
     stacked: Moments | None
@@ -45,6 +54,41 @@ class _Composition(Task):
     def output_size(self) -> int:
         return self.tasks[0].output_size
 
+    @property
+    def rows(self) -> int | None:
+        """The rows of all parts together, or of their combinations; None where one has no data set."""
+        sizes = [t.rows for t in self.tasks]
+        return None if None in sizes else (math.prod if self.parts_meet else sum)(sizes)
+
+    def _settled(self, draw: Draw) -> list[Samples]:
+        """Each part's own samples."""
+        return [t.in_force(t.samples(draw)) for t in self.tasks]
+
+    def _side_by_side(self, draw: Draw) -> Samples:
+        """Each part's samples, stacked; the shorter are filled up with copies of their last row, which weigh nothing."""
+        parts = self._settled(draw)
+        longest = max(p.weights.size for p in parts)
+
+        def padded(part: Samples) -> Samples:
+            more = longest - part.weights.size
+            x, y = (jnp.pad(a, ((0, more), (0, 0)), mode="edge") for a in (part.x, part.y))
+            return Samples(x, y, jnp.pad(part.weights, (0, more)))
+
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *map(padded, parts))
+
+    def _independent(self, draw: Draw) -> tuple[list[Samples], Float[Array, " n"]]:
+        """Each part's samples, every row beside every row of the others', and the rows' weights; drawn where they are many."""
+        size = math.prod(t.rows or 0 for t in self.tasks)
+        if not 0 < size <= MOST_ROWS:
+            if draw is refuse:
+                refuse(self)
+            parts = [draw(t) for t in self.tasks]
+            return parts, parts[0].weights
+        parts = self._settled(draw)
+        places = np.indices([p.weights.size for p in parts]).reshape(len(parts), -1)
+        parts = [jax.tree.map(lambda leaf, at=at: leaf[at], p) for p, at in zip(parts, places, strict=True)]
+        return parts, math.prod(p.weights for p in parts)
+
     def _stacked(self) -> Moments:
         if self.stacked is not None:
             return self.stacked
@@ -59,6 +103,8 @@ class Concatenated(_Composition):
 
     **Arguments:** `tasks`, of any sizes. Off-diagonal blocks of the moments are products of means.
     """
+
+    parts_meet = True
 
     def __init__(self, tasks):
         self._keep(tasks, same_sizes=False)
@@ -99,7 +145,14 @@ class Concatenated(_Composition):
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
         return jnp.concatenate(x, axis=1), jnp.concatenate(y, axis=1)
 
+    def samples(self, draw: Draw) -> Samples:
+        """Inputs and targets of all parts side by side."""
+        parts, weights = self._independent(draw)
+        x, y = (jnp.concatenate([getattr(p, name) for p in parts], axis=1) for name in ("x", "y"))
+        return Samples(x, y, weights)
+
     def prepared(self) -> Task:
+        """As of any stationary task: the moments alone."""
         return Task.prepared(self)
 
 
@@ -134,6 +187,14 @@ class Switching(_Composition):
         self.refuse_proportions(proportions)
         branches = [lambda k, t=t: t.sample(k, batch) for t in self.tasks]
         return jax.lax.switch(self.task_at(step), branches, key)
+
+    def samples(self, draw: Draw) -> Samples:
+        """Those of all tasks, stacked."""
+        return self._side_by_side(draw)
+
+    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+        """Those of the task in force."""
+        return jax.tree.map(lambda leaf: leaf[self.task_at(step)], samples)
 
 
 class _Proportioned(_Composition):
@@ -190,12 +251,33 @@ class Mixture(_Proportioned):
         return jax.tree.map(lambda m: jnp.tensordot(proportions, m, 1), self._stacked())
 
     def sample(self, key, batch, step=None, proportions=None):
-        p = self.proportions if proportions is None else proportions
+        return self._drawn(key, batch, self.proportions if proportions is None else proportions)[:2]
+
+    def _drawn(self, key, batch, proportions):
+        """x, y, and which part each sample comes from."""
         part_key, *keys = jax.random.split(key, len(self.tasks) + 1)
-        part = jax.random.choice(part_key, len(self.tasks), (batch,), p=p)
+        part = jax.random.choice(part_key, len(self.tasks), (batch,), p=proportions)
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
         rows = jnp.arange(batch)
-        return jnp.stack(x)[part, rows], jnp.stack(y)[part, rows]
+        return jnp.stack(x)[part, rows], jnp.stack(y)[part, rows], part
+
+    def draw(self, key, batch, step=None, proportions=None) -> Samples:
+        """Drawn at its own proportions q and weighted by p_c/q_c, so that the same samples are drawn whatever the p."""
+        x, y, part = self._drawn(key, batch, self.proportions)
+        weights = jnp.full(batch, 1 / batch)
+        if proportions is not None:
+            weights = weights * proportions[part] / self.proportions[part]
+        return Samples(x, y, weights)
+
+    def samples(self, draw: Draw) -> Samples:
+        """The samples of all parts, with a row of weights for each part."""
+        parts = self._settled(draw)
+        weights = jax.scipy.linalg.block_diag(*(p.weights for p in parts))
+        return Samples(jnp.concatenate([p.x for p in parts]), jnp.concatenate([p.y for p in parts]), weights)
+
+    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+        """The weights of part c times p_c."""
+        return samples._replace(weights=(self.proportions if proportions is None else proportions) @ samples.weights)
 
 
 class Blend(_Proportioned):
@@ -204,6 +286,8 @@ class Blend(_Proportioned):
     **Arguments:** as for `Mixture`. (The published average dynamics of task modulation are a blend, its simulation
     is a mixture.)
     """
+
+    parts_meet = True
 
     def __init__(self, tasks, proportions=None):
         self._keep(tasks, same_sizes=True)
@@ -232,6 +316,16 @@ class Blend(_Proportioned):
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
         return jnp.tensordot(p, jnp.stack(x), 1), jnp.tensordot(p, jnp.stack(y), 1)
 
+    def samples(self, draw: Draw) -> Samples:
+        """The samples of each part, stacked: `in_force` superposes them."""
+        parts, weights = self._independent(draw)
+        return Samples(jnp.stack([p.x for p in parts]), jnp.stack([p.y for p in parts]), weights)
+
+    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+        """x = Σ p_i x_i and y = Σ p_i y_i."""
+        p = self.proportions if proportions is None else proportions
+        return samples._replace(x=jnp.tensordot(p, samples.x, 1), y=jnp.tensordot(p, samples.y, 1))
+
 
 class TaskSet(_Composition):
     """Several tasks, one network started on each from the same weights; the loss is the mean over tasks.
@@ -255,3 +349,7 @@ class TaskSet(_Composition):
         keys = jax.random.split(key, len(self.tasks))
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
         return jnp.stack(x), jnp.stack(y)
+
+    def samples(self, draw: Draw) -> Samples:
+        """Those of all tasks, stacked."""
+        return self._side_by_side(draw)

@@ -1,4 +1,4 @@
-"""Handwritten digits: MNIST at a few pixels, with a constant input (mathematics.md §2)."""
+"""Handwritten digits: MNIST at a few pixels, with a constant input (theory.md §2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Tasks of Gaussian inputs: one neuron's, the correlated pair, and class means in any dimension (mathematics.md §2)."""
+"""Tasks of Gaussian inputs: one neuron's, the correlated pair, and class means in any dimension (theory.md §2)."""
+
+from __future__ import annotations
 
 import equinox as eqx
 import jax

@@ -1,11 +1,13 @@
-"""The semantic hierarchy: items and the properties of their ancestors in a binary tree (mathematics.md §2)."""
+"""The semantic hierarchy: items and the properties of their ancestors in a binary tree (theory.md §2)."""
+
+from __future__ import annotations
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from ..errors import count
-from .base import Moments, Task, data_moments, draw_rows
+from .base import Task
 
 
 class SemanticHierarchy(Task):
@@ -40,10 +42,6 @@ class SemanticHierarchy(Task):
         """The level of each property, 0 for the root, (2^h − 1,)."""
         return np.concatenate([np.full(2**level, level) for level in range(self.levels)])
 
-    def moments(self, step=None, proportions=None) -> Moments:
-        self.refuse_proportions(proportions)
-        return data_moments(jnp.eye(self.input_size), jnp.asarray(self.properties))
-
-    def sample(self, key, batch, step=None, proportions=None):
-        self.refuse_proportions(proportions)
-        return draw_rows(key, batch, jnp.eye(self.input_size), jnp.asarray(self.properties))
+    def dataset(self):
+        """The items, one-hot, and their properties."""
+        return jnp.eye(self.input_size), jnp.asarray(self.properties)

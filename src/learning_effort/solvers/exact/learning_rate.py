@@ -1,4 +1,4 @@
-"""The learning rate: the exact optimum of gradient flow (mathematics.md §4).
+"""The learning rate: the exact optimum of gradient flow (theory.md §4).
 
 Where learning follows one field, a rate changes how fast the path is travelled, not the path. With s the distance
 travelled in units of uncontrolled learning time, ds/dt = 1 + u, the loss is a function ℓ(s) alone: one uncontrolled
@@ -11,7 +11,7 @@ drawn at once, and those that begin at s = 0 are all the stationary courses ther
 optimum. For γ = 1 it is the closed form u = clip(−1 + √((1+r)² + Δ/β)), Δ = η(ℓ(s) − ℓ(s(T))).
 
 The learner's finite steps differ from the flow by O(Δt): a step of length h = (1+u)Δt advances h − ½κh², with
-κ = ½ d ln|ℓ'|/ds, in the direction of the path (mathematics.md §5). Both the flow's own courses and those corrected so
+κ = ½ d ln|ℓ'|/ds, in the direction of the path (theory.md §5). Both the flow's own courses and those corrected so
 are drawn, and compared by their value at the learner's steps.
 
 Since ℓ falls along its own gradient flow, μ ≥ 0 and u ≥ r ≥ −1: a box that reaches below −1 (un-learning) is
@@ -32,7 +32,10 @@ from scipy.optimize import brentq
 from ...costs import Quadratic
 from ...errors import LearningEffortError
 from ...learners.base import GradientLearner
-from ...problem import Effort, Problem
+from ...numerics import runge_kutta
+from ...numerics.interpolation import hermite
+from ...problem.effort import Effort
+from ...problem.problem import Problem
 
 #: Steps of the uncontrolled run that are tabulated at a time, and the most that are.
 CHUNK, LONGEST = 4096, 4_000_000
@@ -71,11 +74,11 @@ def why_not(problem: Problem) -> str | None:
             f"{type(learner).__name__} has no field that its steps follow (it is not a GradientLearner), "
             "so a rate may change the path of learning and not only its speed"
         )
-    if not learner.task.is_stationary:
+    if not learner.is_stationary:
         return "its task changes during learning, so the loss depends on when and not only on how far the path is travelled"
-    if learner.task.is_set:
+    if learner.is_set:
         return "it learns a set of tasks; the exact solution is for a single one"
-    if not (learner.evaluation is None or eqx.tree_equal(learner.evaluation, learner.task)):
+    if not learner.judged_as_learned:
         return "performance is judged on another task than the one learned (evaluation=…)"
     if not isinstance(control.cost, Quadratic):
         given = "nothing" if control.cost is None else type(control.cost).__name__
@@ -169,15 +172,8 @@ def _table(step: float, loss, slope) -> Table:
 
 def in_knots(problem: Problem, rate: Float[np.ndarray, " N"]) -> Effort:
     """A rate at every step as an effort: at linear knots its values there, at held ones its means over their steps."""
-    control = problem.controls[0]
-    knots, length = problem.knots(control), problem.horizon.length
-    rate = np.asarray(rate)
-    if control.interpolation == "linear" and knots > 1:
-        rate = np.interp(np.linspace(0, length - 1, knots), np.arange(length), rate)
-    elif knots < length:
-        place = np.arange(length) * knots // length
-        rate = np.bincount(place, rate, knots) / np.bincount(place, minlength=knots)
-    return {control.name: jnp.asarray(rate)}
+    (control,) = problem.controls
+    return {control.name: jnp.asarray(problem.space.knots(control).fitted(rate))}
 
 
 def _terms(problem: Problem) -> Terms:
@@ -208,17 +204,9 @@ def _travel(learner: GradientLearner, state):
     def velocity(state):
         return jax.tree.map(lambda f: f / scale, learner.field(state, k, {}))
 
-    def moved(state, direction, length):
-        return jax.tree.map(lambda w, d: w + length * d, state, direction)
-
     def body(state, _):
         first = velocity(state)
-        second = velocity(moved(state, first, step / 2))
-        third = velocity(moved(state, second, step / 2))
-        fourth = velocity(moved(state, third, step))
-        after = jax.tree.map(
-            lambda w, a, b, c, d: w + step / 6 * (a + 2 * b + 2 * c + d), state, first, second, third, fourth
-        )
+        after = runge_kutta.step(velocity, state, first, step)
         return after, jax.jvp(lambda s: learner.loss(s, k, {}), (state,), (first,))
 
     return jax.lax.scan(body, state, length=CHUNK)
@@ -233,8 +221,7 @@ def _at(table: Table, s):
 
     def interpolated(column):
         before, low, high, after = (column[jnp.clip(place + i, 0, last)] for i in (-1, 0, 1, 2))
-        rise, fall = (high - before) / 2, (after - low) / 2
-        return low + x * (rise + x * (3 * (high - low) - 2 * rise - fall + x * (rise + fall - 2 * (high - low))))
+        return hermite(x, low, high, (high - before) / 2, (after - low) / 2)
 
     return interpolated(table.slope), interpolated(table.lag), interpolated(table.lag_slope)
 
@@ -248,19 +235,15 @@ def _backwards(table: Table, terms: Terms, steps: int, ends, keep: bool):
         best = (2 * terms.beta * terms.rest + mu * (1 - drag)) / (2 * terms.beta + drag * mu)
         return jnp.clip(best, terms.lower, terms.upper)
 
-    def velocity(s, mu):
+    def velocity(course):
+        s, mu = course
         slope, lag, lag_slope = _at(table, s)
         speed = 1 + rate(lag, mu)
         lost = terms.length / 2 * speed**2
         return speed - lag * lost, terms.impatience * mu + terms.reward_scale * slope + mu * lag_slope * lost
 
-    def body(carry, _):
-        s, mu = carry
-        s1, m1 = velocity(s, mu)
-        s2, m2 = velocity(s - h / 2 * s1, mu - h / 2 * m1)
-        s3, m3 = velocity(s - h / 2 * s2, mu - h / 2 * m2)
-        s4, m4 = velocity(s - h * s3, mu - h * m3)
-        s, mu = s - h / 6 * (s1 + 2 * s2 + 2 * s3 + s4), mu - h / 6 * (m1 + 2 * m2 + 2 * m3 + m4)
+    def body(course, _):
+        s, mu = runge_kutta.step(velocity, course, velocity(course), -h)
         return (s, mu), (rate(_at(table, s)[1], mu) if keep else None)
 
     (start, _), rates = jax.lax.scan(body, (ends, jnp.zeros_like(ends)), length=steps - 1)

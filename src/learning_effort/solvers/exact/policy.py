@@ -10,14 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..._modules import replaced
 from ...errors import LearningEffortError, number
-from ...problem import Effort, Problem
+from ...problem.effort import Effort
+from ...problem.problem import Problem
+from ...problem.variants import started_at
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """The closed-loop optimum g*(w, t) of a single neuron (mathematics.md §4): the best gain from any weight on.
+    """The closed-loop optimum g*(w, t) of a single neuron (theory.md §4): the best gain from any weight on.
 
     - `weights` (W,): the grid. `times` (N,): t_k = kΔt. `gain` (N, W): the best gain there.
     - `value` (W,): what the best effort is worth when learning starts from each weight.
@@ -64,7 +65,7 @@ class Policy:
                 f"The policy has {len(self.times)} steps, the problem {problem.horizon.length}; they must be equal."
             )
         if initial_weight is not None:
-            problem = started_at(problem, initial_weight)
+            problem = started_at(problem, float(number(initial_weight, "initial_weight", "Policy")))
         start = float(problem.learner.initial_weights[0].squeeze())
         low, high = self.valid
         if not low <= start <= high:
@@ -83,13 +84,6 @@ class Policy:
         return policy_figure(self)
 
 
-def started_at(problem: Problem, weight: float) -> Problem:
-    """`problem`, its single neuron starting from another weight."""
-    weight = number(weight, "initial_weight", "Policy")
-    learner = replaced(problem.learner, initial_weights=[jnp.full((1, 1), weight)])
-    return replaced(problem, learner=learner)
-
-
 def as_effort(problem: Problem, gains) -> Effort:
     """Gains (N,) in the effort tree of `problem`."""
     return jax.tree.map(lambda e: jnp.reshape(gains, e.shape), problem.initial_effort())
@@ -98,12 +92,12 @@ def as_effort(problem: Problem, gains) -> Effort:
 @eqx.filter_jit
 def _follow(problem: Problem, weights, gain):
     """The gains (N,) met by following the policy from the problem's initial weight."""
-    learner = problem.learner.prepared()
+    learner, (control,) = problem.learner.prepared(), problem.controls
 
     def body(state, inputs):
         k, best = inputs
         now = jnp.interp(state[0].squeeze(), weights, best)
-        return learner.step(state, k, {"gain": (jnp.full((1, 1), now),)}), now
+        return learner.step(state, k, {control.port: (jnp.full((1, 1), now),)}), now
 
     ks = jnp.arange(problem.horizon.length)
     return jax.lax.scan(body, learner.init({}), (ks, gain))[1]

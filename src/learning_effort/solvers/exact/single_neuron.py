@@ -1,4 +1,4 @@
-"""The single neuron: the exact optimum by dynamic programming at the learner's own steps (mathematics.md §4).
+"""The single neuron: the exact optimum by dynamic programming at the learner's own steps (theory.md §4).
 
 The state is one weight, so the best value from every weight on follows backwards (Bellman 1957):
 
@@ -19,8 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...errors import LearningEffortError
-from ...learners import LinearNetwork
-from ...problem import Problem
+from ...learners.linear import LinearNetwork
+from ...numerics.interpolation import hermite
+from ...problem.problem import Problem
 from .policy import Policy
 
 #: Steps of Newton's method at each weight and step.
@@ -35,9 +36,9 @@ def why_not(problem: Problem) -> str | None:
             "under gain it is for a single neuron only: a LinearNetwork with hidden=(), one input and one output, "
             "so that the state is one number"
         )
-    if not learner.task.is_stationary:
+    if not learner.is_stationary:
         return "its task changes during learning"
-    if learner.task.is_set:
+    if learner.is_set:
         return "it learns a set of tasks; the exact solution is for a single one"
     if control.basis is not None:
         return "its gain has a basis of its own; a single weight needs none (basis=None)"
@@ -83,7 +84,7 @@ def _neuron(problem: Problem):
     learner, control = problem.learner.prepared(), problem.controls[0]
 
     def signals(g):
-        return {"gain": (jnp.full((1, 1), g),)}
+        return {control.port: (jnp.full((1, 1), g),)}
 
     def following(k, w, g):
         return learner.step([jnp.full((1, 1), w)], k, signals(g))[0].squeeze()
@@ -91,7 +92,7 @@ def _neuron(problem: Problem):
     def reward(k, w, g):
         loss = learner.loss([jnp.full((1, 1), w)], k, signals(g))
         parameters = jax.tree.map(lambda p: jnp.full(p.shape, g), control.start_parameters(learner))
-        return -problem.reward_scale * loss - control.cost_of(parameters, learner)
+        return problem.objective.reward(loss, control.cost_of(parameters, learner))
 
     return following, reward
 
@@ -162,4 +163,4 @@ def _spline(grid, value, rise, w):
     place = jnp.clip(jax.lax.stop_gradient(position).astype(int), 0, grid.size - 2)
     x = position - place
     low, high, first, last = value[place], value[place + 1], rise[place], rise[place + 1]
-    return low + x * (first + x * (3 * (high - low) - 2 * first - last + x * (first + last - 2 * (high - low))))
+    return hermite(x, low, high, first, last)

@@ -1,0 +1,1 @@
+"""What is known about an answer, examined: certificates, comparisons, curvature, sensitivities, samples."""

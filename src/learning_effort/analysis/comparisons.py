@@ -1,0 +1,53 @@
+"""What other efforts are worth: the best constant one, never learning, the exact solution (theory.md §8)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from ..controls.learning_rate import LearningRate
+from ..problem.problem import Problem
+from ..problem.variants import with_knots
+from ..solvers.exact.exact import Exact
+from ..solvers.one import solve
+
+#: A value, or why there is none.
+Compared = tuple[float | None, str | None]
+
+
+def best_constant_value(problem: Problem) -> Compared:
+    """V of the best effort that is constant in time.
+
+    **Raises:** `KeyboardInterrupt` if Ctrl-C ended the search for it.
+    """
+    if not problem.space.varying:
+        return None, "no control varies in time"
+    solution = solve(with_knots(problem, 1), progress=False)
+    if solution.interrupted:
+        raise KeyboardInterrupt
+    return float(solution.value), None
+
+
+def never_learn_value(problem: Problem) -> Compared:
+    """V of not learning at all: the rate at −1 throughout, the other controls at rest."""
+    rate = next((c for c in problem.controls if isinstance(c, LearningRate)), None)
+    if rate is None:
+        return None, "no learning rate is controlled"
+    if not rate.lower <= -1.0 <= rate.upper:
+        return None, f"the box of the learning rate, [{float(rate.lower):g}, {float(rate.upper):g}], has no -1"
+    effort = problem.neutral_effort()
+    for control in problem.space.varying:
+        idle = -1.0 if control is rate else jnp.clip(control.rest, control.lower, control.upper)
+        effort[control.name] = jax.tree.map(lambda e, i=idle: jnp.full(e.shape, i), effort[control.name])
+    return float(problem.value(effort)), None
+
+
+def exact_value(solution) -> Compared:
+    """V under the exact solution of the problem of a `Solution`."""
+    if any(stage.method.exact for stage in solution.stages[-1:]):
+        return None, "the answer is the exact solution"
+    exact = Exact()
+    reason = exact.applies(solution.problem)
+    if reason is not None:
+        return None, reason
+    return float(solve(solution.problem, exact, progress=False).value), None

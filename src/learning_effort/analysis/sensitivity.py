@@ -1,0 +1,90 @@
+"""What an optimum is worth if the problem's numbers change a little: the envelope theorem (theory.md §4).
+
+At an optimum a small change of effort changes nothing, so the derivative of the best value with respect to a number
+of the problem is the partial derivative of V with effort held fixed. For a bound it is the multiplier: the gradient
+of V summed over the numbers held there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import LearningEffortError
+from ..problem.box import held
+from ..problem.effort import Effort
+from ..problem.problem import Problem
+
+
+def sensitivities(solution) -> dict[str, float | np.ndarray]:
+    """dV/d(number) at the optimum, for every number of the problem.
+
+    **Arguments:** `solution`, converged: the further from an optimum, the less the derivatives are those of the best
+    value (they remain the partial derivatives with effort held fixed).
+
+    **Returns:** a dict from names in words, such as "discount", "reward_scale", "learner.weight_decay",
+    "learner.initial_weights.0", "learner.task.mean", "controls.gain.cost.beta" or "controls.gain.upper", to a float, or
+    an array of the number's own shape. The learning rate Δt is also the length of a step: its derivative is at a fixed
+    number of steps. A control's start has none.
+
+    **Raises:** `LearningEffortError` if the solution has no problem (bind one with `le.load(path, problem=…)`).
+    """
+    problem = solution.problem
+    if problem is None:
+        raise LearningEffortError("This solution has no problem to differentiate. Bind it with le.load(path, problem=…).")
+    effort = problem.check_effort(solution.effort)
+    slopes = _slopes(problem, effort)
+    found = {}
+    for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
+        name = _name(path, problem)
+        if name.startswith("horizon.") or ".start" in name:
+            continue
+        found[name] = float(slope) if slope.ndim == 0 else np.asarray(slope)
+    return found | _bounds(problem, effort)
+
+
+def _bounds(problem: Problem, effort: Effort) -> dict[str, float]:
+    _, gradient = problem.value_and_gradient(effort)
+    found = {}
+    for side, at in zip(("lower", "upper"), held(problem, effort, gradient), strict=True):
+        for control in problem.controls:
+            parts = jax.tree.map(lambda d, a: jnp.sum(d * a), gradient[control.name], at[control.name])
+            found[f"controls.{control.name}.{side}"] = float(sum(jax.tree.leaves(parts)))
+    return found
+
+
+def _name(path, problem: Problem) -> str:
+    words = [str(getattr(key, "name", getattr(key, "idx", getattr(key, "key", "")))) for key in path]
+    if words[0] == "controls":
+        words[1] = problem.controls[int(words[1])].name
+    return ".".join(words)
+
+
+@eqx.filter_jit
+def _slopes(problem: Problem, effort):
+    return eqx.filter_grad(_value)(problem, effort)
+
+
+def _value(problem: Problem, effort):
+    """V, learned in about √N segments that are learned again on the way back: memory grows as √N."""
+    space, objective, learner = problem.space, problem.objective, problem.learner.prepared()
+    number = math.isqrt(problem.horizon.length)
+    length = -(-problem.horizon.length // number)
+
+    @jax.checkpoint
+    def segment(state, start):
+        ks = start + jnp.arange(length)
+        signals, costs = space.applied(space.parameters_at(effort, ks), ks)
+
+        def body(state, inputs):
+            return learner.advance(state, *inputs)
+
+        after, losses = jax.lax.scan(body, state, (ks, signals))
+        return after, objective.value(ks, losses, costs)
+
+    state = learner.init(space.static_signals(effort))
+    return jax.lax.scan(segment, state, jnp.arange(number) * length)[1].sum()

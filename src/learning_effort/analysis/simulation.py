@@ -1,0 +1,71 @@
+"""The same learner on samples, under the same effort (theory.md §6)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import count
+from ..problem.effort import Effort
+from ..problem.problem import Problem
+from ..problem.variants import with_learner
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulation:
+    """Learning on samples: `times` (N,), `loss` (seeds, N) estimated on each step's batch, its `mean` and `std` (N,)."""
+
+    times: np.ndarray
+    loss: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean loss over seeds (N,)."""
+        return self.loss.mean(0)
+
+    @property
+    def std(self) -> np.ndarray:
+        """The standard deviation of the loss over seeds (N,)."""
+        return self.loss.std(0)
+
+
+def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: int | list[int] = 5) -> Simulation:
+    """Learn on fresh samples under `effort`, for several seeds at once.
+
+    At each step `batch_size` samples are drawn, in the controlled proportions where there are any, and the learner
+    follows the gradient of the batch's mean loss through the same ports; its loss is that of the batch (of a batch of the
+    evaluation task where there is one), decay and noise included. A `SampledNetwork` learns on batches of this size, drawn with
+    these seeds in place of its own, by its own optimiser; its loss is the performance loss it always has.
+
+    **Arguments:** `problem`; `effort`, or None for the uncontrolled learner; `batch_size` ≥ 1; `seeds`, how many, or which.
+
+    **Returns:** a `Simulation`.
+
+    **Raises:** `LearningEffortError` if the task cannot be sampled, or the learner does not say how it learns on samples
+    (`Learner.on_samples`).
+    """
+    count(batch_size, "batch_size", "simulate")
+    if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds):
+        seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds]
+    else:
+        seeds = list(range(count(seeds, "seeds", "simulate")))
+    if effort is not None:
+        effort = problem.check_effort(effort)
+    losses = _losses(problem, effort, batch_size, jnp.asarray(seeds))
+    times = np.arange(problem.horizon.length) * float(problem.learner.step_size)
+    return Simulation(times, np.asarray(losses))
+
+
+@eqx.filter_jit
+def _losses(problem: Problem, effort, batch_size: int, seeds):
+    """The losses (seeds, N) of the learner that learns on samples."""
+
+    def one(seed):
+        sampled = with_learner(problem, problem.learner.on_samples(batch_size, seed))
+        return sampled.thinned_rollout(effort, np.zeros(1, int)).loss
+
+    return jax.vmap(one)(seeds)

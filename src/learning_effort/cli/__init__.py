@@ -1,0 +1,5 @@
+"""The command `learning-effort`."""
+
+from .main import main
+
+__all__ = ["main"]

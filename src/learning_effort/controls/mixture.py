@@ -1,0 +1,41 @@
+"""What the learner is given to learn: the proportions of a mixture or a blend."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from .. import costs as cost_functions
+from ..learners.ports import PROPORTIONS
+from .base import Control
+
+
+class MixtureControl(Control):
+    """What the learner is given to learn: p = softmax(θ) of a `Mixture` or `Blend`. Effort "mixture": θ (K, parts).
+
+    **Arguments:** those of `Control`. Neutral logits are rest + log p − mean log p for the task's own proportions p.
+    """
+
+    port = PROPORTIONS
+    default_name = "mixture"
+
+    def __init__(
+        self,
+        bounds=(0, 2),
+        rest=1.0,
+        cost=cost_functions.NormDeviation(0.1),
+        knots=None,
+        interpolation="hold",
+        start=None,
+        name=None,
+    ):
+        self._keep(bounds, rest, cost, knots, interpolation, start, name)
+
+    def neutral(self, learner):
+        """rest + log p − mean log p, for the task's own proportions p."""
+        log_p = jnp.log(self.port_of(learner).neutral)
+        return self.rest + log_p - log_p.mean()
+
+    def signal(self, parameters, learner):
+        """p = softmax(θ)."""
+        return jax.nn.softmax(parameters)

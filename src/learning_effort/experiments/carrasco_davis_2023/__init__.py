@@ -1,0 +1,1 @@
+"""The experiments of Carrasco-Davis, Masís & Saxe (arXiv 2310.19919)."""

@@ -1,0 +1,1 @@
+"""The figures of Carrasco-Davis, Masís & Saxe (arXiv 2310.19919)."""

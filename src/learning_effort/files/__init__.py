@@ -1,0 +1,1 @@
+"""Files: written whole or not at all, and problems described so that they can be rebuilt."""

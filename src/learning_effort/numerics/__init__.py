@@ -1,0 +1,1 @@
+"""Numerical methods on vectors, which know nothing of problems."""

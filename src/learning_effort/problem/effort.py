@@ -1,0 +1,181 @@
+"""Effort: what controls' parameters are over the horizon, and what they send to the learner (theory.md §3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from ..controls.base import Control
+from ..controls.knots import Knots, check_knots
+from ..errors import LearningEffortError
+from ..learners.base import Learner
+from ..learners.ports import Clash
+from .horizon import Steps
+
+#: {control name: array (K, …) or list of arrays}; a static control has no time axis.
+Effort = dict[str, Any]
+
+
+class EffortSpace(eqx.Module):
+    """All efforts of `controls` on a `learner` over a `horizon`: their shapes and bounds, and what each sends and costs."""
+
+    learner: Learner
+    controls: tuple[Control, ...]
+    horizon: Steps
+
+    def require_fitting(self) -> None:
+        """**Raises:** `LearningEffortError` if a control does not fit the learner or the horizon, or two of them cannot be told
+        apart or cannot share a port."""
+        for control in self.controls:
+            control.check(self.learner)
+            check_knots(control.knots, self.horizon.length, type(control).__name__)
+        names = [c.name for c in self.controls]
+        if len(set(names)) < len(names):
+            raise LearningEffortError(
+                f"Every control of a Problem needs a name of its own. Got {names}; give one of them name='…'."
+            )
+        joined: dict[str, tuple[Any, list[str]]] = {}
+        for control in self.controls:
+            signal, port = control.signal(control.neutral_parameters(self.learner), self.learner), control.port
+            if port not in joined:
+                joined[port] = signal, [control.name]
+                continue
+            before, others = joined[port]
+            try:
+                joined[port] = self.learner.ports[port].join(before, signal), [*others, control.name]
+            except Clash as clash:
+                what = f"the port {port!r}" + (f" of {clash}" if str(clash) else "")
+                others_named = " and ".join(f"'{name}'" for name in [*others, control.name])
+                raise LearningEffortError(f"Controls {others_named} both drive {what}. Drop one.") from None
+
+    # Efforts ------------------------------------------------------------------------------------------------------
+
+    def initial(self) -> Effort:
+        """The controls at their starts."""
+        return {c.name: self._throughout(c, c.start_parameters(self.learner)) for c in self.controls}
+
+    def neutral(self) -> Effort:
+        """The effort that leaves the learner alone; it may cost something."""
+        return {c.name: self._throughout(c, c.neutral_parameters(self.learner)) for c in self.controls}
+
+    def constant(self, parameters: Effort) -> Effort:
+        """The effort that holds each control at the parameters of one instant throughout."""
+        return {c.name: self._throughout(c, parameters[c.name]) for c in self.controls}
+
+    def bounds(self) -> tuple[Effort, Effort]:
+        """The lower and upper bounds, in effort's tree."""
+        start = self.initial()
+        lower = {c.name: jax.tree.map(lambda e, c=c: jnp.full(e.shape, c.lower), start[c.name]) for c in self.controls}
+        upper = {c.name: jax.tree.map(lambda e, c=c: jnp.full(e.shape, c.upper), start[c.name]) for c in self.controls}
+        return lower, upper
+
+    def check(self, effort: Effort) -> Effort:
+        """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
+        wanted = jax.eval_shape(self.initial)
+        if not isinstance(effort, dict) or set(effort) != set(wanted):
+            given = sorted(effort) if isinstance(effort, dict) else repr(effort)
+            raise LearningEffortError(f"Effort must be a dict with the controls' names as keys, {sorted(wanted)}. Got {given}.")
+        checked = {}
+        for name, target in wanted.items():
+            given = effort[name]
+            targets = target if isinstance(target, list) else [target]
+            arrays = list(given) if isinstance(target, list) and isinstance(given, (list, tuple)) else [given]
+            shapes = [np.shape(a) for a in arrays]
+            if shapes != [t.shape for t in targets]:
+                raise LearningEffortError(
+                    f"Effort '{name}' must have shape {[t.shape for t in targets]}"
+                    f"{' (a list, one array a layer)' if isinstance(target, list) else ''}. Got {shapes}."
+                )
+            arrays = [jnp.asarray(a, dtype=jnp.float64) for a in arrays]
+            checked[name] = arrays if isinstance(target, list) else arrays[0]
+        return checked
+
+    @property
+    def size(self) -> int:
+        """How many numbers an effort has."""
+        return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(self.initial)))
+
+    # Over time ----------------------------------------------------------------------------------------------------
+
+    @property
+    def varying(self) -> tuple[Control, ...]:
+        """The controls that vary in time."""
+        return tuple(c for c in self.controls if not c.static)
+
+    def knots(self, control: Control) -> Knots:
+        """Where a control's values lie in time."""
+        number = control.knots or self.horizon.knots or self.horizon.length
+        return Knots(number, self.horizon.length, control.interpolation)
+
+    def each(self, effort: Effort, function) -> Effort:
+        """`function(knots, array)` on every array of the controls that vary in time; static ones as they are."""
+        return {
+            c.name: effort[c.name] if c.static else jax.tree.map(lambda e, c=c: function(self.knots(c), e), effort[c.name])
+            for c in self.controls
+        }
+
+    def parameters_at(self, effort: Effort, ks: Int[Array, " S"]) -> Effort:
+        """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
+        return self.each(effort, lambda knots, values: knots.at(values, ks))
+
+    def knot_weights(self, weights: Float[Array, " N"]) -> Effort:
+        """Each knot's share of the steps' `weights`, summed with its interpolation weights, in effort's tree."""
+        ks = jnp.arange(self.horizon.length)
+        result = {}
+        for c in self.controls:
+            start = c.start_parameters(self.learner)
+            own = jnp.sum(weights) if c.static else self.knots(c).gathered(weights, ks)
+
+            def full(s, own=own):
+                return jnp.broadcast_to(own.reshape(*own.shape, *[1] * s.ndim), (*own.shape, *s.shape))
+
+            result[c.name] = jax.tree.map(full, start)
+        return result
+
+    # What it sends and costs ----------------------------------------------------------------------------------------
+
+    def static_signals(self, effort: Effort | None) -> dict[str, Any]:
+        """The signals that do not vary in time; effort None drives nothing."""
+        if effort is None:
+            return {}
+        signals: dict[str, Any] = {}
+        for c in self.controls:
+            if c.static:
+                self._send(signals, c, c.signal(effort[c.name], self.learner))
+        return signals
+
+    def applied(self, parameters: Effort, ks: Int[Array, " S"]) -> tuple[dict[str, Any], Float[Array, " S"]]:
+        """Signals (leading axis S) and total cost (S,) at steps `ks`, from what `parameters_at` gave."""
+        signals: dict[str, Any] = {}
+        costs = jnp.zeros(ks.shape)
+        for control in self.controls:
+            own = parameters[control.name]
+            if control.static:
+                costs = costs + control.cost_of(own, self.learner)
+                continue
+            self._send(signals, control, jax.vmap(lambda p, c=control: c.signal(p, self.learner))(own))
+            costs = costs + jax.vmap(lambda p, c=control: c.cost_of(p, self.learner))(own)
+        return signals, costs
+
+    def signals_at(self, effort: Effort, ks: Int[Array, " S"]) -> dict[str, Any]:
+        """The ports' signals at steps `ks`, each with a leading axis S."""
+        return self.applied(self.parameters_at(effort, ks), ks)[0]
+
+    def neutral_cost(self) -> Float[Array, ""]:
+        """What the neutral effort costs, per unit of time."""
+        costs = (c.cost_of(c.neutral_parameters(self.learner), self.learner) for c in self.controls)
+        return sum(costs, jnp.zeros(()))
+
+    def _send(self, signals: dict[str, Any], control: Control, signal) -> None:
+        before = signals.get(control.port)
+        signals[control.port] = signal if before is None else self.learner.ports[control.port].join(before, signal)
+
+    def _throughout(self, control: Control, parameters: PyTree) -> PyTree:
+        if control.static:
+            return parameters
+        return jax.tree.map(lambda p: jnp.broadcast_to(p, (self.knots(control).number, *p.shape)), parameters)

@@ -1,0 +1,80 @@
+"""How long learning lasts, and what its instants are worth (theory.md §1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..controls.knots import check_knots
+from ..errors import count, is_traced
+from ..files.describe import Described
+from ..runtime import precision  # noqa: F401
+
+
+class Steps(Described):
+    """The learner's own steps: N states, N − 1 updates between them (theory.md §1).
+
+    **Arguments:** `n` N ≥ 2; `knots` K in 1 … N, the number of values a control has unless it says otherwise,
+    each held over N/K steps (None: one value a step).
+
+    `used` shortens the horizon without changing any shape, so that problems of different lengths can be solved
+    together: states from `used` on are worth nothing. It is set by `le.solve_many`.
+
+    **Raises:** `LearningEffortError` for numbers out of range.
+    """
+
+    kind = "horizons"
+    n: int = eqx.field(static=True)
+    knots: int | None = eqx.field(static=True)
+    used: Float[Array, ""] | None
+
+    def __init__(self, n: int, knots: int | None = None, used=None):
+        self.n = count(n, "n", "Steps", 2)
+        self.knots = check_knots(knots, self.n, "Steps")
+        self.used = None if used is None else (used if is_traced(used) else jnp.asarray(used, float))
+
+    @property
+    def length(self) -> int:
+        """N, the number of states."""
+        return self.n
+
+    def weights(self, steps: Int[Array, " S"], step_size, discount) -> Float[Array, " S"]:
+        """γ^{t_k} Δt for each step index k (S,): what an instant's reward is worth."""
+        weights = discount ** (steps * step_size) * step_size
+        limit = self.n if self.used is None else self.used
+        return jnp.where(steps < limit, weights, 0.0)
+
+
+class Objective(NamedTuple):
+    """What learning is worth: V = Σ_k γ^{t_k} (−ηL_k − C_k) Δt (theory.md §1).
+
+    `horizon`; `step_size` Δt; `discount` γ; `reward_scale` η.
+    """
+
+    horizon: Steps
+    step_size: Float[Array, ""]
+    discount: Float[Array, ""]
+    reward_scale: Float[Array, ""]
+
+    def weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+        """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
+        return self.horizon.weights(ks, self.step_size, self.discount)
+
+    def reward(self, losses: Float[Array, "*S"], costs: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """v = −ηL − C, undiscounted."""
+        return -self.reward_scale * losses - costs
+
+    def value(self, ks: Int[Array, " S"], losses: Float[Array, " S"], costs: Float[Array, " S"]) -> Float[Array, ""]:
+        """What steps `ks` add to V."""
+        return jnp.sum(self.weights(ks) * self.reward(losses, costs))
+
+    def loss_weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+        """∂V/∂L at steps `ks`."""
+        return -self.reward_scale * self.weights(ks)
+
+    def cost_weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+        """∂V/∂C at steps `ks`."""
+        return -self.weights(ks)

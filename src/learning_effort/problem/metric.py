@@ -1,0 +1,47 @@
+"""The natural units of effort, and how far an effort is from stationary in them (theory.md §4)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from .effort import Effort
+from .problem import Problem
+
+#: The curvature assumed where a cost has none, as a share of the baseline's mean loss, per unit of effort squared.
+FLOOR = 0.1
+
+
+def metric(problem: Problem) -> Effort:
+    """D, in effort's tree: each knot's weight γ^tΔt times the diagonal of the cost's Hessian at rest.
+
+    Where the cost is flat at rest (norm deviation at zero) the Hessian is taken at neutral instead, and it is nowhere
+    below `FLOOR` times the baseline's mean loss: the scale of the performance's own curvature.
+    """
+    loss = problem.baseline().loss
+    weights = problem.weights(jnp.arange(problem.horizon.length))
+    scale = problem.reward_scale * jnp.sum(weights * loss) / jnp.sum(weights)
+    floor = FLOOR * jnp.maximum(scale, 1e-6)
+    result = problem.space.knot_weights(weights)
+    tiny = 1e-12 * weights.sum() / problem.horizon.length
+    for control in problem.controls:
+        neutral = control.neutral_parameters(problem.learner)
+        rest = jax.tree.map(lambda p, c=control: jnp.full(p.shape, c.rest), neutral)
+        at_rest, at_neutral = (_cost_curvature(control, problem.learner, p) for p in (rest, neutral))
+        curvature = jax.tree.map(lambda r, n: jnp.maximum(jnp.where(r > 0, r, n), floor), at_rest, at_neutral)
+        result[control.name] = jax.tree.map(lambda w, h: jnp.maximum(w, tiny) * h, result[control.name], curvature)
+    return result
+
+
+def _cost_curvature(control, learner, parameters):
+    """The diagonal of the cost's Hessian at one instant, by one Hessian-vector product a parameter."""
+    if control.cost is None:
+        return jax.tree.map(jnp.zeros_like, parameters)
+    flat, unflatten = jax.flatten_util.ravel_pytree(parameters)
+    slope = jax.grad(lambda x: control.cost_of(unflatten(x), learner))
+
+    def entry(i):
+        unit = jnp.zeros_like(flat).at[i].set(1.0)
+        return jax.jvp(slope, (flat,), (unit,))[1][i]
+
+    return unflatten(jax.lax.map(entry, jnp.arange(flat.size), batch_size=64))

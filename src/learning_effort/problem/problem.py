@@ -1,0 +1,199 @@
+"""The controlled learning problem: which effort, over the whole of learning, is worth most (theory.md §1, §4)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from ..controls.base import Control
+from ..errors import LearningEffortError, is_traced, number, require_float64
+from ..files.describe import Described
+from ..learners.base import Learner
+from ..runtime.modules import plain_method
+from . import unrolled
+from .effort import Effort, EffortSpace
+from .horizon import Objective, Steps
+
+
+class Rollout(NamedTuple):
+    """Learning under one effort, at all N states.
+
+    `times` t_k = kΔt; `loss` L, `cost` C (undiscounted, summed over controls) and `reward` v = −ηL − C, all (N,);
+    `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …).
+    """
+
+    times: Float[Array, " N"]
+    loss: Float[Array, " N"]
+    cost: Float[Array, " N"]
+    reward: Float[Array, " N"]
+    weights: list[Float[Array, "N ..."]]
+
+
+class Problem(Described):
+    """V(g) = Σ_k γ^{t_k} (−ηL_k − C_k) Δt, for a learner under controls over a horizon.
+
+    **Arguments:** `learner`; `controls`, one or a list; `horizon`, such as `le.Steps(16000)`; `discount` γ in (0, 1]
+    per unit of time; `reward_scale` η ≥ 0.
+
+    `value`, `value_and_gradient` and `rollout` are plain functions of effort: they can be compiled, mapped and
+    differentiated forwards.
+
+    **Raises:** `LearningEffortError` for numbers out of range, a control without its port, or two controls that
+    share a name or drive the same thing.
+    """
+
+    kind = "problems"
+    learner: Learner
+    controls: tuple[Control, ...]
+    horizon: Steps
+    discount: Float[Array, ""]
+    reward_scale: Float[Array, ""]
+
+    def __init__(self, learner, controls, horizon, discount=0.99, reward_scale=1.0):
+        require_float64("Problem")
+        if not isinstance(learner, Learner):
+            raise LearningEffortError(f"The 'learner' of Problem must be a learner. Got {learner!r} instead.")
+        controls = (controls,) if isinstance(controls, Control) else controls
+        if not isinstance(controls, (list, tuple)) or not controls or not all(isinstance(c, Control) for c in controls):
+            raise LearningEffortError(
+                f"The 'controls' of Problem must be a control, or a list of them. Got {controls!r} instead."
+            )
+        if isinstance(horizon, int) and not isinstance(horizon, bool):
+            horizon = Steps(horizon)
+        if not isinstance(horizon, Steps):
+            raise LearningEffortError(
+                f"The 'horizon' of Problem must be a horizon, such as le.Steps(1000). Got {horizon!r} instead."
+            )
+        self.learner = learner
+        self.controls = tuple(controls)
+        self.horizon = horizon
+        self.discount = number(discount, "discount", "Problem", 0.0, 1.0, open_low=True)
+        self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
+        self.space.require_fitting()
+
+    @property
+    def space(self) -> EffortSpace:
+        """All efforts: their shapes, their bounds, what they send to the learner and what they cost."""
+        return EffortSpace(self.learner, self.controls, self.horizon)
+
+    @property
+    def objective(self) -> Objective:
+        """What losses and costs are worth."""
+        return Objective(self.horizon, self.learner.step_size, self.discount, self.reward_scale)
+
+    # Effort -------------------------------------------------------------------------------------------------------
+
+    def initial_effort(self) -> Effort:
+        """The controls at their starts, in effort's tree."""
+        return self.space.initial()
+
+    def neutral_effort(self) -> Effort:
+        """The effort that leaves the learner alone; it may cost something."""
+        return self.space.neutral()
+
+    def constant_effort(self, parameters: Effort) -> Effort:
+        """The effort that holds each control at the parameters of one instant throughout."""
+        return self.space.constant(parameters)
+
+    def bounds(self) -> tuple[Effort, Effort]:
+        """The lower and upper bounds, in effort's tree."""
+        return self.space.bounds()
+
+    def check_effort(self, effort: Effort) -> Effort:
+        """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
+        return self.space.check(effort)
+
+    def knots(self, control: Control) -> int:
+        """K, the number of values a control has in time."""
+        return self.space.knots(control).number
+
+    def parameters_at(self, effort: Effort, ks: Int[Array, " S"]) -> Effort:
+        """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
+        return self.space.parameters_at(effort, ks)
+
+    def signals_at(self, effort: Effort, ks: Int[Array, " S"]) -> dict[str, Any]:
+        """The ports' signals at steps `ks`, each with a leading axis S."""
+        return self.space.signals_at(effort, ks)
+
+    def weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+        """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
+        return self.objective.weights(ks)
+
+    # What a user asks ---------------------------------------------------------------------------------------------
+
+    @plain_method
+    def value(self, effort: Effort) -> Float[Array, ""]:
+        """V under `effort`, which is not clipped to the box."""
+        return _value(self, self.check_effort(effort))
+
+    @plain_method
+    def value_and_gradient(self, effort: Effort) -> tuple[Float[Array, ""], Effort]:
+        """V and its exact discrete gradient ∂V/∂effort, in effort's tree (theory.md §4).
+
+        **Raises:** `LearningEffortError`, unless it is being compiled or mapped, if V is finite and its gradient is not.
+        """
+        value, gradient = _value_and_gradient(self, self.check_effort(effort))
+        leaves = jax.tree.leaves(gradient)
+        if not any(is_traced(leaf) for leaf in (value, *leaves)) and jnp.isfinite(value).all():
+            if not all(jnp.isfinite(leaf).all() for leaf in leaves):
+                raise LearningEffortError(self.learner.explain_nonfinite_gradient())
+        return value, gradient
+
+    @plain_method
+    def rollout(self, effort: Effort) -> Rollout:
+        """Learning under `effort`, at all N states."""
+        return _rollout(self, self.check_effort(effort))
+
+    def thinned_rollout(self, effort: Effort | None, steps: Int[Array, " T"]) -> Rollout:
+        """As `rollout`, with weights (T, …) at the increasing `steps` only; effort None is the uncontrolled learner."""
+        return _rollout(self, None if effort is None else self.check_effort(effort), jnp.asarray(steps))
+
+    def baseline(self) -> Rollout:
+        """The uncontrolled learner: every port neutral, no cost."""
+        return _rollout(self, None)
+
+    def baseline_value(self) -> Float[Array, ""]:
+        """V of the uncontrolled learner."""
+        return _value(self, None)
+
+    @plain_method
+    def costates(self, effort: Effort) -> PyTree:
+        """The shadow prices p_k = ∂V/∂w_k (theory.md §4): the state's tree with a leading axis of N steps."""
+        return _costates(self, self.check_effort(effort))
+
+
+@eqx.filter_jit
+def _value(problem: Problem, effort):
+    return unrolled.value(problem.space, problem.objective, effort)
+
+
+@eqx.filter_jit
+def _value_and_gradient(problem: Problem, effort):
+    return unrolled.value_and_gradient(problem.space, problem.objective, effort)
+
+
+@eqx.filter_jit
+def _costates(problem: Problem, effort):
+    return problem.learner.weights(unrolled.costates(problem.space, problem.objective, effort))
+
+
+@eqx.filter_jit
+def _rollout(problem: Problem, effort, steps=None) -> Rollout:
+    learned = unrolled.unroll(problem.space, problem.objective, effort, steps)
+    times = jnp.arange(problem.horizon.length) * problem.learner.step_size
+    reward = problem.objective.reward(learned.losses, learned.costs)
+    return Rollout(times, learned.losses, learned.costs, reward, problem.learner.weights(learned.states))
+
+
+#: Weights are kept at no more times than this.
+WEIGHT_TIMES = 500
+
+
+def kept_steps(problem: Problem) -> np.ndarray:
+    """The steps (T,) at which a solution keeps weights."""
+    return np.unique(np.linspace(0, problem.horizon.length - 1, WEIGHT_TIMES).round().astype(int))

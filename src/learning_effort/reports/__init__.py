@@ -1,0 +1,1 @@
+"""Reports of several runs: tables of findings, sheets of figures."""

@@ -1,0 +1,1 @@
+"""Answers as data: a solution, its certificate, its labelled arrays, what to cite."""

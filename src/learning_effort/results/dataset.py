@@ -1,0 +1,189 @@
+"""Solutions as labelled arrays, on disk and back (format 2; format 1, of version 0.1.0, is read too)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..controls.knots import Knots
+from ..errors import LearningEffortError
+from ..files import disk
+from ..files.describe import NotDescribed, describe, rebuild
+from ..problem.problem import Problem, Rollout
+from .certificate import Certificate, Method, Stage, Status
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = 2
+COURSES = ("value", "residual", "gradients", "seconds")
+
+
+def of_solution(solution) -> xr.Dataset:
+    """A `Solution` as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
+    import xarray as xr
+
+    times = solution.rollout.times
+    variables: dict[str, Any] = {}
+    for kind, rollout in (("control", solution.rollout), ("baseline", solution.baseline)):
+        for name in ("loss", "cost", "reward"):
+            attributes = {"long_name": f"{name} under {kind}", "units": "loss"}
+            variables[f"{name}_{kind}"] = ("time", getattr(rollout, name), attributes)
+        for i, weights in enumerate(rollout.weights):
+            dims = ("weight_time", *(f"weights_{i}_{j}" for j in range(weights.ndim - 1)))
+            variables[f"weights_{kind}_{i}"] = (dims, weights, {"long_name": f"weights {i + 1} under {kind}"})
+    coordinates: dict[str, Any] = {
+        "time": ("time", times, {"long_name": "time", "units": "learning rate × steps"}),
+        "weight_time": ("weight_time", solution.weight_times),
+        "weight_step": ("weight_time", solution.weight_steps),
+    }
+    for name, parts in solution.effort.items():
+        knots = solution.knots[name]
+        if knots is not None:
+            at = np.interp(knots.positions, np.arange(times.size), times)
+            coordinates[f"knot_{name}"] = (f"knot_{name}", at, {"long_name": f"times of the knots of '{name}'"})
+        for i, part in enumerate(parts if isinstance(parts, list) else [parts]):
+            key = f"effort_{name}.{i}" if isinstance(parts, list) else f"effort_{name}"
+            first = f"{key}.0" if knots is None else f"knot_{name}"
+            dims = (first, *(f"{key}.{j}" for j in range(1, part.ndim)))
+            variables[key] = (dims[: part.ndim], part, {"long_name": f"effort '{name}'"})
+    for name in COURSES:
+        variables[f"history_{name}"] = ("iteration", getattr(solution.history, name))
+    if solution.starts is not None:
+        variables["starts"] = ("start", solution.starts, {"long_name": "value that each start reached"})
+        variables["optima"] = ("start", solution.optima, {"long_name": "number of the optimum that each start reached"})
+    attributes = {
+        "format": FORMAT,
+        "value": solution.value,
+        "baseline_value": solution.baseline_value,
+        "neutral_value": solution.neutral_value,
+        "gradients": solution.gradients,
+        "seconds": solution.seconds,
+        "status": solution.status.value,
+        "reason": solution.reason,
+        "method": solution.method,
+        "stages": json.dumps([_plain(stage) for stage in solution.stages]),
+        "certificate": json.dumps(solution.certificate.described()),
+        "effort_layers": json.dumps({n: len(p) if isinstance(p, list) else 0 for n, p in solution.effort.items()}),
+        "effort_knots": json.dumps({n: None if k is None else dataclasses.asdict(k) for n, k in solution.knots.items()}),
+    }
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def write_solution(solution, path) -> None:
+    """Write a `Solution` as netCDF, whole or not at all, with its problem where files can describe it; **warns** if not."""
+    dataset = of_solution(solution)
+    description = None
+    if solution.problem is not None:
+        try:
+            description, arrays = describe(solution.problem)
+            for i, array in enumerate(arrays):
+                dataset[f"problem_{i}"] = ([f"problem_{i}_{j}" for j in range(array.ndim)], array)
+        except NotDescribed as why:
+            warnings.warn(
+                f"{path} keeps the answer but not its problem: {why}. Give it a file_name, or bind the problem when you "
+                "load the file: le.load(path, problem=…).",
+                stacklevel=3,
+            )
+    dataset.attrs["problem"] = json.dumps(description)
+    disk.write(dataset, path)
+
+
+def read_solution(path, problem: Problem | None) -> dict[str, Any]:
+    """The fields of the `Solution` in a file, its history as a dict; `problem` to bind instead of the stored one.
+
+    **Raises:** `LearningEffortError` if the file is missing, damaged, not a solution, or of a newer format, or if its
+    effort does not fit `problem`.
+    """
+    dataset = disk.read(path)
+    given = dataset.attrs
+    if "effort_layers" not in given or "certificate" not in given:
+        raise LearningEffortError(f"{path} is a netCDF file, but not a solution saved by learning-effort.")
+    try:
+        if int(given["format"]) > FORMAT:
+            raise LearningEffortError(
+                f"{path} is of format {int(given['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
+            )
+        effort: dict[str, Any] = {}
+        for name, layers in json.loads(given["effort_layers"]).items():
+            parts = [dataset[f"effort_{name}.{i}"].values for i in range(layers)]
+            effort[name] = parts if layers else dataset[f"effort_{name}"].values
+        if problem is None:
+            stored = json.loads(given.get("problem", "null"))
+            problem = rebuild(stored, lambda i: dataset[f"problem_{i}"].values)
+        else:
+            problem.check_effort(effort)
+        fields = {
+            "problem": problem,
+            "effort": effort,
+            "value": float(given["value"]),
+            "baseline_value": float(given["baseline_value"]),
+            "neutral_value": float(given["neutral_value"]),
+            "rollout": _rollout(dataset, "control"),
+            "baseline": _rollout(dataset, "baseline"),
+            "weight_steps": dataset["weight_step"].values,
+            "history": {name: dataset[f"history_{name}"].values for name in COURSES},
+            "reason": str(given["reason"]),
+            "method": str(given["method"]),
+            "gradients": int(given["gradients"]),
+            "seconds": float(given["seconds"]),
+            "starts": dataset["starts"].values if "starts" in dataset else None,
+            "optima": dataset["optima"].values if "optima" in dataset else None,
+        }
+        known = _format_1 if "stages" not in given else _format_2
+        return fields | known(dataset, fields)
+    except LearningEffortError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise LearningEffortError(f"{path} is incomplete: {error}. It cannot be read; solve again.") from None
+
+
+def _rollout(dataset, kind: str) -> Rollout:
+    weights: list[np.ndarray] = []
+    while f"weights_{kind}_{len(weights)}" in dataset:
+        weights.append(dataset[f"weights_{kind}_{len(weights)}"].values)
+    curves = (dataset[f"{name}_{kind}"].values for name in ("loss", "cost", "reward"))
+    return Rollout(dataset["time"].values, *curves, weights)
+
+
+def _plain(stage: Stage) -> dict[str, Any]:
+    return dataclasses.asdict(stage) | {"method": stage.method.value, "status": stage.status.value}
+
+
+def _format_2(dataset, fields) -> dict[str, Any]:
+    """Certificate, stages and knots as they are written now."""
+    given = dataset.attrs
+    stages = (s | {"method": Method(s["method"]), "status": Status(s["status"])} for s in json.loads(given["stages"]))
+    return {
+        "certificate": Certificate.from_description(json.loads(given["certificate"])),
+        "stages": tuple(Stage(**stage) for stage in stages),
+        "knots": {n: None if k is None else Knots(**k) for n, k in json.loads(given["effort_knots"]).items()},
+    }
+
+
+def _format_1(dataset, fields) -> dict[str, Any]:
+    """The same from a file of version 0.1.0, which had a flat certificate, and words for stages and status."""
+    flat, reason, method = json.loads(dataset.attrs["certificate"]), fields["reason"], fields["method"]
+    status = Status.CONVERGED if flat["converged"] else Status.INTERRUPTED if "Interrupted" in reason else Status.LIMIT
+    steps = fields["rollout"].loss.size
+    reached = (fields["value"], float(flat["residual"]), fields["gradients"], fields["seconds"])
+    used = [m for m in (Method.FLOW, Method.DYNAMIC_PROGRAMMING, Method.QUASI_NEWTON, Method.ASCENT) if m.value in method]
+    counts: dict[int, list[float]] = {}
+    for number, value in zip(*(fields[n] if fields[n] is not None else () for n in ("optima", "starts")), strict=True):
+        counts.setdefault(int(number), []).append(float(value))
+    knots = {}
+    for name, parts in fields["effort"].items():
+        first = f"effort_{name}.0" if isinstance(parts, list) else f"effort_{name}"
+        varies = f"knot_{name}" in dataset[first].dims
+        control = next((c for c in (fields["problem"].controls if fields["problem"] else ()) if c.name == name), None)
+        interpolation = "hold" if control is None else control.interpolation
+        knots[name] = Knots(dataset.sizes[f"knot_{name}"], steps, interpolation) if varies else None
+    return {
+        "certificate": Certificate.from_flat(flat, status, fields, tuple((max(v), len(v)) for _, v in sorted(counts.items()))),
+        "stages": tuple(Stage(m, steps, status, *reached) for m in used),
+        "knots": knots,
+    }

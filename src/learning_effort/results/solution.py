@@ -1,0 +1,120 @@
+"""A solution: the effort found, what it is worth, and how it was found. It is data; nothing here solves or examines."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..controls.knots import Knots
+from ..problem.effort import Effort
+from ..problem.problem import Problem, Rollout
+from . import dataset
+from .certificate import Certificate, Stage, Status
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """The solver's course, one entry an iteration: `value`, scaled `residual`, cumulative `gradients`, `seconds`."""
+
+    value: np.ndarray
+    residual: np.ndarray
+    gradients: np.ndarray
+    seconds: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """What `le.solve` returns.
+
+    - `effort`: the best effort found, in effort's tree, NumPy arrays. `knots`: for each control, where its values lie in time;
+      None for a static one.
+    - `value`, `baseline_value`, `neutral_value`: V under it, of the uncontrolled learner, and of the neutral effort paid
+      for.
+    - `rollout`, `baseline`: `Rollout`s, losses at all N steps, weights at the steps `weight_steps` (at most 500).
+    - `history`; `certificate`; `stages` of the search, in order; `reason` (why the solver stopped) and `method`, in words;
+      `gradients`, `seconds`.
+    - `problem`: None if the solution was loaded and its problem could not be rebuilt.
+    - `starts`: the value that each start reached, in order; `optima`: for each, the number of the optimum it reached, 0
+      being the best. None for a single start.
+    """
+
+    problem: Problem | None
+    effort: Effort
+    knots: dict[str, Knots | None]
+    value: float
+    baseline_value: float
+    neutral_value: float
+    rollout: Rollout
+    baseline: Rollout
+    weight_steps: np.ndarray
+    history: History
+    certificate: Certificate
+    reason: str
+    method: str
+    stages: tuple[Stage, ...]
+    gradients: int
+    seconds: float
+    starts: np.ndarray | None = None
+    optima: np.ndarray | None = None
+
+    @property
+    def status(self) -> Status:
+        """How the search ended."""
+        return self.certificate.status
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the search."""
+        return self.status is Status.INTERRUPTED
+
+    @property
+    def weight_times(self) -> np.ndarray:
+        """The times at which weights are kept (T,)."""
+        return self.rollout.times[self.weight_steps]
+
+    def summary(self) -> str:
+        """The figures of the solution, as a table in plain text."""
+        rows = [("value", self.value), ("baseline", self.baseline_value)]
+        if abs(self.neutral_value - self.baseline_value) > 1e-12 * abs(self.baseline_value):
+            rows.append(("neutral, paid for", self.neutral_value))
+        if self.certificate.constant_value is not None:
+            rows.append(("best constant", self.certificate.constant_value))
+        lines = [f"  {name:<18}{value:>18.10g}" for name, value in rows]
+        lines.append(f"  {'gradients':<18}{self.gradients:>18d}")
+        lines.append(f"  {'seconds':<18}{self.seconds:>18.1f}")
+        return "\n".join([f"Solved by {self.method}", *lines, f"  {self.reason}", f"  {self.certificate.sentence}"])
+
+    def starts_in_words(self) -> str:
+        """What several starts reached: each distinct optimum's value and how many starts reached it."""
+        return self.certificate.optima_in_words()
+
+    def plot(self):
+        """A matplotlib Figure: loss, reward and effort, with the baseline."""
+        from ..figures.solution import plot_solution
+
+        return plot_solution(self)
+
+    def to_xarray(self):
+        """The solution as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
+        return dataset.of_solution(self)
+
+    def save(self, path) -> None:
+        """Write the solution as netCDF, whole or not at all.
+
+        **Raises:** `LearningEffortError` if the folder cannot be written. **Warns** if the problem cannot be described, so that
+        it must be bound again when the file is loaded.
+        """
+        dataset.write_solution(self, path)
+
+
+def load(path, problem: Problem | None = None) -> Solution:
+    """The solution in a file that `Solution.save` wrote.
+
+    **Arguments:** `path`; `problem`, to bind instead of the stored one (needed where it has parts of the user's own).
+
+    **Raises:** `LearningEffortError` if the file is missing, damaged, not a solution, or of a newer format, or if its
+    effort does not fit `problem`.
+    """
+    fields = dataset.read_solution(path, problem)
+    return Solution(**(fields | {"history": History(**fields["history"])}))

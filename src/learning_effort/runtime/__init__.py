@@ -1,0 +1,1 @@
+"""Where and how everything runs: precision, devices, threads, compiled programs."""

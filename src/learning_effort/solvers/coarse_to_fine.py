@@ -1,0 +1,175 @@
+"""From coarse to fine: the same problem in longer steps first, then at the learner's own (theory.md §5).
+
+A learner whose steps are c times as long takes c times fewer of them and learns nearly the same. Its optimum, and the
+curvature met on the way to it, are where the solver starts at the learner's own steps: what is left there are the
+differences, of order cΔt, and a few exact gradients. Where effort has one value a step, the longer steps have fewer of
+them; so knots come first, and are refined to what was asked.
+
+The value that is reported, and the residual, are always those at the learner's own steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from ..controls.learning_rate import LearningRate
+from ..errors import LearningEffortError
+from ..numerics.lbfgs import Pairs
+from ..problem.box import scaled_residual
+from ..problem.effort import Effort
+from ..problem.metric import metric
+from ..problem.problem import Problem
+from ..problem.variants import resampled, same_shapes, with_linear_knots_of
+from ..runtime.devices import tuning
+from .exact.exact import Exact
+from .longer_steps import longer_steps
+from .outcome import Outcome, joined
+from .progress import Progress
+from .quasi_newton import QuasiNewton
+from .refinement import refine
+
+#: Where the longest steps took more gradients than this, steps so many times as long as the learner's own come next: each
+#: gradient there saves one of the learner's own, at a fraction of the price.
+MANY, BETWEEN = 100, (4,)
+#: Long steps go on to this scaled residual, in units of effort: finer than what separates them from the exact ones.
+COARSE_TOLERANCE = 1e-4
+#: Gradients in long steps are cheap: so many are allowed, if they cost no more than the learner's own, and so many pairs kept.
+COARSE_GRADIENTS = 1000
+COARSE_MEMORY = 20
+#: Knots at the learner's own steps go on to this one, where one value a step comes after.
+KNOT_TOLERANCE = 1e-4
+
+
+@dataclasses.dataclass(frozen=True)
+class CoarseToFine:
+    """What `le.solve` does without a method: quasi-Newton on longer steps, then at the learner's own.
+
+    **Arguments:** `fine`, the solver at the learner's own steps, with the tolerance that counts.
+    """
+
+    fine: QuasiNewton = QuasiNewton()
+
+    @property
+    def name(self) -> str:
+        return self.fine.name
+
+    def _rate_alone(self, problem: Problem) -> bool:
+        return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
+
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """Ascend from `effort`; `scale` is the metric D. History counts gradients at the learner's own steps only."""
+        if self._rate_alone(problem):
+            return self._from_exact(problem, effort, scale, progress)
+        coarse = longer_steps(problem, effort)
+        if coarse is None:
+            return self.fine.run(problem, effort, scale, progress)
+        coarse, coarse_scale, found = self._on_long_steps(problem, coarse, effort, progress)
+        if not np.isfinite(found.value[-1]):
+            return self.fine.run(problem, effort, scale, progress)
+        outcome = self._on_own_steps(problem, coarse, coarse_scale, effort, scale, found, progress)
+        before = ", and ".join(f"{stage.steps} steps, {stage.gradients} gradients" for stage in found.stages)
+        reason = outcome.reason if outcome.interrupted and not outcome.stages else f"{outcome.reason} ({before}, came first.)"
+        return outcome._replace(
+            stages=(*found.stages, *outcome.stages),
+            reason=reason,
+            method=f"{self.name}, from long steps to the learner's own",
+        )
+
+    def _on_long_steps(self, problem: Problem, coarse: Problem, effort: Effort, progress: Progress):
+        """From `effort` in the steps of `coarse`, and, if that was hard, in steps between those and the learner's own: the
+        problem in the last of them, its metric, and what was found."""
+        scale = eqx.filter_jit(metric)(coarse)
+        start = resampled(problem, coarse, effort)
+        found = self._in_long_steps(problem, coarse).run(coarse, start, scale, progress)
+        between = self._between(problem, effort, coarse, found)
+        if between is None:
+            return coarse, scale, found
+        between_scale = eqx.filter_jit(metric)(between)
+        pairs = _spread_pairs(coarse, scale, between, between_scale, found.pairs)
+        start = resampled(coarse, between, found.effort)
+        nearer = self._in_long_steps(problem, between).run(between, start, between_scale, progress, pairs)
+        return between, between_scale, nearer._replace(stages=(*found.stages, *nearer.stages))
+
+    def _on_own_steps(self, problem, coarse, coarse_scale, effort, scale, found: Outcome, progress: Progress) -> Outcome:
+        """At the learner's own steps, from what was `found` in those of `coarse`, or from `effort` if it is worth more."""
+        knotted = problem if same_shapes(coarse, problem) else with_linear_knots_of(problem, coarse)
+        better = knotted.value(found.effort) > problem.value(effort)
+        if found.interrupted:
+            return _as_it_is(problem, resampled(knotted, problem, found.effort) if better else effort, scale, found)
+        if not better:
+            return self.fine.run(problem, effort, scale, progress)
+        if problem.space.size <= tuning().paired_effort:
+            begun = resampled(coarse, problem, found.effort)
+            pairs = _spread_pairs(coarse, coarse_scale, problem, scale, found.pairs)
+            return self.fine.run(problem, begun, scale, progress, pairs)
+        return self._knots_first(problem, knotted, found, scale, progress)
+
+    def _between(self, problem: Problem, effort: Effort, coarse: Problem, found: Outcome) -> Problem | None:
+        """`problem` in steps between those of `coarse` and its own, if what was `found` there was hard to find."""
+        if found.gradients[-1] <= MANY or problem.space.size > tuning().paired_effort or found.interrupted:
+            return None
+        between = longer_steps(problem, effort, BETWEEN)
+        return None if between is None or between.horizon.length <= coarse.horizon.length else between
+
+    def _in_long_steps(self, problem: Problem, coarse: Problem) -> QuasiNewton:
+        """The solver of `coarse`: with as many gradients as cost what the most allowed of the learner's own do, and no more
+        than are of use."""
+        factor = -(-problem.horizon.length // coarse.horizon.length)
+        return dataclasses.replace(
+            self.fine,
+            tolerance=max(COARSE_TOLERANCE, self.fine.tolerance),
+            max_gradients=min(COARSE_GRADIENTS, factor * self.fine.max_gradients),
+            memory=max(COARSE_MEMORY, self.fine.memory),
+        )
+
+    def _from_exact(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
+        """From the exact solution of the flow, which differs from that of the steps by O(Δt)."""
+        try:
+            found = Exact().run(problem, effort, scale, progress)
+        except LearningEffortError:  # the learner's steps do not follow the flow
+            return self.fine.run(problem, effort, scale, progress)
+        outcome = self.fine.run(problem, found.effort, scale, progress)
+        return outcome._replace(
+            stages=(*found.stages, *outcome.stages),
+            reason=f"{outcome.reason} The exact solution came first. {found.reason}",
+            method=f"{self.name}, from the {found.method}",
+        )
+
+    def _knots_first(self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress) -> Outcome:
+        """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
+        knot_scale = eqx.filter_jit(metric)(knotted)
+        method = dataclasses.replace(self.fine, tolerance=max(KNOT_TOLERANCE, self.fine.tolerance))
+        first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
+        begun = resampled(knotted, problem, first.effort)
+        if first.interrupted:
+            return joined(first, _as_it_is(problem, begun, scale, first))
+        second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress)
+        return joined(first, second)
+
+
+def _as_it_is(problem: Problem, effort: Effort, scale: Effort, found: Outcome) -> Outcome:
+    """The outcome of a search that was interrupted elsewhere, as `found` says: what `effort` is worth at the learner's own
+    steps."""
+    value, gradient = problem.value_and_gradient(effort)
+    residual = scaled_residual(problem, effort, gradient, scale)
+    course = (np.array([float(value)]), np.array([float(residual)]), np.array([1]), found.seconds[-1:])
+    return Outcome(effort, *course, found.status, found.reason)
+
+
+def _spread_pairs(coarse: Problem, coarse_scale: Effort, problem: Problem, scale: Effort, pairs: Pairs) -> Pairs:
+    """Pairs met in long steps, for the effort of `problem`: steps between its values, and changes as steps in the metric."""
+    if same_shapes(coarse, problem):
+        return pairs
+    unravel = ravel_pytree(coarse_scale)[1]
+
+    def spread(vector):
+        return ravel_pytree(resampled(coarse, problem, unravel(vector)))[0]
+
+    steps = jnp.stack([spread(step) for step in pairs.steps])
+    changes = jnp.stack([spread(change / ravel_pytree(coarse_scale)[0]) for change in pairs.changes])
+    return Pairs(steps, changes * ravel_pytree(scale)[0], pairs.count)

@@ -1,0 +1,63 @@
+"""Whether the learner itself learns, before anything is searched for: a rate that is too large is found and explained."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import DivergenceError
+from ..problem.effort import Effort
+from ..problem.problem import Problem, kept_steps
+
+
+def check_learns(problem: Problem, effort: Effort) -> None:
+    """**Raises:** `DivergenceError` if the loss at `effort` or at baseline is not finite or runs away, with an estimate
+    of the largest stable learning rate."""
+    for name, given in (("without control", None), ("at the starting effort", effort)):
+        loss = np.asarray(_losses(problem, given))
+        sound = np.isfinite(loss) & (loss < 1e6 * max(abs(loss[0]), 1e-12) + 1e6)
+        if sound.all():
+            continue
+        at = int(np.argmin(sound))
+        rate = float(problem.learner.step_size)
+        largest = _largest_stable(problem, given, rate)
+        known = hasattr(problem.learner, "learning_rate")
+        setting = f"with learning_rate={rate:g} " if known else ""
+        hint = (
+            f"The largest that stays finite over this horizon is about {largest:.3g}; try {largest / 2:.2g}."
+            if largest
+            else "Not even a ten-thousandth of it stays finite; check the scale of the inputs."
+            if known
+            else "Lower the learning rate of its optimiser, or check the scale of the inputs."
+        )
+        raise DivergenceError(
+            f"Learning diverges {name}: {setting}the loss is no longer finite or has grown a "
+            f"million-fold at step {at} of {problem.horizon.length}. {hint}"
+        )
+
+
+def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
+    """By bisection in the logarithm, the largest learning rate whose loss stays near where it started."""
+
+    def stable(rate):
+        slower = eqx.tree_at(lambda p: p.learner.learning_rate, problem, jnp.asarray(rate))
+        loss = np.asarray(_losses(slower, effort))
+        return bool(np.isfinite(loss).all() and loss.max() < 10 * abs(loss[0]) + 1e-9)
+
+    if not hasattr(problem.learner, "learning_rate"):
+        return None
+    low, high = rate, rate
+    while not stable(low):
+        low, high = low / 2, low
+        if low < 1e-4 * rate:
+            return None
+    for _ in range(6):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if stable(middle) else (low, middle)
+    return low
+
+
+def _losses(problem, effort):
+    # The rollout that solutions are built from, so that it is compiled once.
+    return problem.thinned_rollout(effort, kept_steps(problem)).loss

@@ -1,0 +1,70 @@
+"""The same problem in the longest steps that serve it (theory.md §5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..problem.effort import Effort
+from ..problem.problem import Problem, kept_steps
+from ..problem.variants import in_longer_steps, resampled
+
+#: Steps may be made this many times as long, the largest that serves being taken.
+FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
+#: Fewer steps than this are left as they are: compiling longer ones would take longer than solving.
+SHORT = 5000
+#: At least so many long steps, and at least twice as many as knots.
+FEWEST_STEPS = 250
+#: What an effort is worth in long steps and in the learner's own may differ by this share; and the loss may rise, all rises
+#: together, by no more than this share of its range above what it does in its own: longer steps oscillate.
+ACCURACY = 0.02
+
+
+def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[int, ...] = FACTORS) -> Problem | None:
+    """`problem` in the longest steps that serve, of those of `factors`, without control and under `effort`; None where there
+    are none, or the horizon is short."""
+    steps = problem.horizon.length
+    if problem.horizon.used is not None or steps < SHORT:
+        return None
+    knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
+    fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
+    efforts = [None] if effort is None or _neutral(problem, effort) else [None, effort]
+    own: list[_Curve] = []
+    for factor in factors:
+        if steps < factor * fewest:
+            continue
+        coarse = in_longer_steps(problem, factor)
+        if coarse is None:
+            continue
+        own = own or [_curve(problem, e) for e in efforts]
+        given = (e if e is None else resampled(problem, coarse, e) for e in efforts)
+        if all(_alike(_curve(coarse, e), exact) for e, exact in zip(given, own, strict=True)):
+            return coarse
+    return None
+
+
+def _neutral(problem: Problem, effort: Effort) -> bool:
+    neutral = {c.name: c.neutral_parameters(problem.learner) for c in problem.controls}
+    return all(jax.tree.leaves(jax.tree.map(lambda e, n: bool((e == n).all()), effort, neutral)))
+
+
+class _Curve(NamedTuple):
+    """How learning goes: its value, all rises of its loss together, and the range of its loss."""
+
+    value: float
+    rises: float
+    spread: float
+
+
+def _curve(problem: Problem, effort: Effort | None) -> _Curve:
+    rollout = problem.thinned_rollout(effort, kept_steps(problem))
+    weights = problem.weights(jnp.arange(problem.horizon.length))
+    rises = jnp.maximum(jnp.diff(rollout.loss), 0).sum()
+    return _Curve(float(weights @ rollout.reward), float(rises), float(jnp.ptp(rollout.loss)))
+
+
+def _alike(coarse: _Curve, exact: _Curve) -> bool:
+    accurate = abs(coarse.value - exact.value) <= ACCURACY * abs(exact.value)
+    return accurate and coarse.rises <= exact.rises + ACCURACY * exact.spread
