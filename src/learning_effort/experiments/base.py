@@ -29,6 +29,10 @@ class Result:
     dataset: Any
 
 
+#: Every experiment that has been defined, by its name.
+KNOWN: dict[str, type[Experiment]] = {}
+
+
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """What every experiment offers: `problems()`, `run()`, `findings(result)`, `figure(result)`, `quick()`.
@@ -41,6 +45,11 @@ class Experiment:
     description: ClassVar[str]
     ascent: ClassVar[tuple | None] = None
     needs: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **keywords):
+        super().__init_subclass__(**keywords)
+        if "name" in vars(cls):
+            KNOWN[cls.name] = cls
 
     def problems(self) -> dict:
         """The problems it solves, by label; none where nothing is optimised."""
@@ -82,10 +91,8 @@ class Experiment:
     def needed(self, progress=True, earlier: dict | None = None) -> dict:
         """{name: dataset} of the experiments it `needs`: from `earlier` where they are there, else run with the paper's
         parameters."""
-        from .registry import registry
-
         earlier = earlier or {}
-        return {n: earlier[n] if n in earlier else registry[n]().run(progress).dataset for n in self.needs}
+        return {n: earlier[n] if n in earlier else KNOWN[n]().run(progress).dataset for n in self.needs}
 
     def result(self, solutions: dict) -> Result:
         """The `Result` of solutions already at hand: what `run` returns, and what a saved run is read back into."""
