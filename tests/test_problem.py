@@ -1,13 +1,15 @@
 """The problem's value, gradient and costates, for every port, depth, basis and interpolation."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import learning_effort as le
-from learning_effort.problem import blocks
-from learning_effort.problem import unrolled as dynamics
+from learning_effort.problem import unrolled
+from learning_effort.runtime import devices
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 
@@ -77,11 +79,12 @@ def test_gradient_is_that_of_the_value(case):
 @pytest.mark.parametrize("case", ["gain, linear knots", "gain and rate", "initial weights of a set", "switching"])
 def test_blocks_change_nothing(case, monkeypatch):
     problem, effort = build(case, steps=23)
-    value, gradient = dynamics.value_and_gradient(problem, effort)
-    monkeypatch.setattr(blocks, "CACHED_BYTES", 0)
-    cut_value, cut_gradient = dynamics.value_and_gradient(problem, effort)
+    given = problem.space, problem.objective, effort
+    value, gradient = unrolled.value_and_gradient(*given)
+    monkeypatch.setitem(devices.TUNED, "cpu", dataclasses.replace(devices.TUNED["cpu"], block_bytes=0))
+    cut_value, cut_gradient = unrolled.value_and_gradient(*given)
     assert cut_value == pytest.approx(float(value), rel=1e-12)
-    assert dynamics.value(problem, effort) == pytest.approx(float(value), rel=1e-12)
+    assert unrolled.value(*given) == pytest.approx(float(value), rel=1e-12)
     for ours, theirs in zip(jax.tree.leaves(cut_gradient), jax.tree.leaves(gradient), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
 

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import LearningEffortError, count
+from .labels import Label
 
 
 class Finding(NamedTuple):
@@ -47,12 +48,13 @@ class Experiment:
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **keywords):
+        """An experiment with a name of its own signs in under it."""
         super().__init_subclass__(**keywords)
         if "name" in vars(cls):
             KNOWN[cls.name] = cls
 
     def problems(self) -> dict:
-        """The problems it solves, by label; none where nothing is optimised."""
+        """The problems it solves, by label: a text, or a `Label` with named coordinates. None where nothing is optimised."""
         raise NotImplementedError
 
     def problem(self):
@@ -120,14 +122,14 @@ class Experiment:
         return dataclasses.replace(self, **{k: v for k, v in changes.items() if k in fields and getattr(self, k) > v})
 
 
-def seeded(problem, first: int, seeds: int) -> dict:
-    """{label: problem(seed)} for `seeds` seeds from `first` on."""
+def seeded(problem, first: int, seeds: int, **coordinates) -> dict:
+    """{label: problem(seed)} for `seeds` seeds from `first` on, labelled by `coordinates` and the seed."""
     count(seeds, "seeds", "an experiment")
-    return {f"seed {seed}": problem(seed) for seed in range(first, first + seeds)}
+    return {Label(**coordinates, seed=seed): problem(seed) for seed in range(first, first + seeds)}
 
 
 def every_seed(name: str, holds, measured: str) -> Finding:
-    """A finding that holds if it does for every seed; says for how many where there are several."""
+    """A finding that holds if it does for every seed, `holds` (seeds,); says for how many where there are several."""
     if len(holds) > 1:
         measured = f"{measured} (mean; {sum(map(bool, holds))} of {len(holds)} seeds)"
     return Finding(name, measured, all(map(bool, holds)))

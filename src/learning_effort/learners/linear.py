@@ -113,31 +113,24 @@ class LinearNetwork(MomentLearner):
         return after, loss, Record(weights, prefixes[1:], residual, descent if needed else None)
 
     def _pullback(self, shared: bool, record: Record, learned, judged, costate, signals, loss_cotangent):
-        """Cotangents of weights, signals and learned moments; one network on one task."""
+        """Cotangents of weights, signals and learned moments; one network on one task (theory.md §4.6).
+
+        What is pulled back is ⟨P, W + r f⟩ + c L, with P the costate, r the effective rate and c the loss cotangent. Decay
+        apart, r⟨P, f⟩ = Σ_l ⟨Vˡ, Dˡ⟩ with the direction Vˡ = r Pˡ ∘ (1 + gˡ) and the descent Dˡ = BˡᵀE Aˡ⁻¹ᵀ, which is ⟨Q, E⟩ with
+        Q = Σ_l Bˡ Vˡ Aˡ⁻¹, the derivative of the product W̃ in the direction V.
+        """
         weights, _, residual, descent = record
-        depth = len(weights)
         rate = self.effective_rate(signals)
         effective = effective_weights(weights, signals)
         prefixes = [effective[0], *record.prefixes]
-        product = prefixes[-1]
-        error = _attended(residual, signals)
-        judged_residual = residual if shared else _residual(product, judged)
-
         direction = through_gains([rate * p for p in costate], signals)
-        tangents = [direction[0]]  # of the prefix products, in the direction of the costate
-        for layer in range(1, depth):
-            tangents.append(effective[layer] @ tangents[-1] + direction[layer] @ prefixes[layer - 1])
+        tangents = _tangents(direction, effective, prefixes)
         attended = _attended(tangents[-1], signals)
-        # Cotangents of the last prefix's tangent and of the last prefix itself, then down the layers.
-        back = error
-        down = -attended @ learned.input_moment - loss_cotangent * judged_residual
-        to_effective = []
-        for layer in reversed(range(1, depth)):
-            to_effective.append(down @ prefixes[layer - 1].T + back @ tangents[layer - 1].T)
-            down = effective[layer].T @ down + direction[layer].T @ back
-            if layer > 1:
-                back = effective[layer].T @ back
-        to_effective = [down, *to_effective[::-1]]
+        judged_residual = residual if shared else _residual(prefixes[-1], judged)
+
+        to_tangent = _attended(residual, signals)
+        to_product = -attended @ learned.input_moment - loss_cotangent * judged_residual
+        to_effective = _through_layers(to_tangent, to_product, direction, tangents, effective, prefixes)
 
         decay = self.weight_decay
         to_weights = [
@@ -145,23 +138,46 @@ class LinearNetwork(MomentLearner):
             for p, e, w in zip(costate, through_gains(to_effective, signals), weights, strict=True)
         ]
         to_signals = {}
-        if GAIN in signals:
+        if GAIN in signals:  # in W̃ = W ∘ (1 + g), and in the direction V = r P ∘ (1 + g)
             to_signals[GAIN] = type(signals[GAIN])(
                 None if g is None else e * w + rate * p * f
                 for g, e, w, p, f in zip(signals[GAIN], to_effective, weights, costate, descent, strict=True)
             )
-        if RATE in signals:
+        if RATE in signals:  # in r = (Δt/τ)(1 + u)
             followed = self._field(weights, descent, signals)
             to_signals[RATE] = (self.step_size / self.time_scale) * sum(
                 jnp.sum(p * f) for p, f in zip(costate, followed, strict=True)
             )
-        if ATTENTION in signals:
+        if ATTENTION in signals:  # in E = D(Σxyᵀ − W̃Σx), row by row
             to_signals[ATTENTION] = jnp.sum(tangents[-1] * residual, axis=1)
         to_moments = None
-        if PROPORTIONS in signals:
+        if PROPORTIONS in signals:  # in E: ⟨DQ, Σxyᵀ − W̃Σx⟩
             zeros = jax.tree.map(jnp.zeros_like, learned)
-            to_moments = zeros._replace(input_moment=-product.T @ attended, cross_moment=attended.T)
+            to_moments = zeros._replace(input_moment=-prefixes[-1].T @ attended, cross_moment=attended.T)
         return to_weights, to_signals, to_moments
+
+
+def _tangents(direction: Weights, effective: Weights, prefixes: Weights) -> Weights:
+    """The derivatives Tˡ of the prefix products Aˡ = W̃ˡAˡ⁻¹ in the `direction` V: T¹ = V¹, Tˡ = W̃ˡTˡ⁻¹ + VˡAˡ⁻¹."""
+    tangents = [direction[0]]
+    for layer in range(1, len(effective)):
+        tangents.append(effective[layer] @ tangents[-1] + direction[layer] @ prefixes[layer - 1])
+    return tangents
+
+
+def _through_layers(to_tangent, to_product, direction, tangents, effective, prefixes) -> Weights:
+    """The cotangents of every W̃ˡ from those of the last tangent Tᴸ and of the product Aᴸ, down the recursions of both.
+
+    From Aˡ = W̃ˡAˡ⁻¹ and Tˡ = W̃ˡTˡ⁻¹ + VˡAˡ⁻¹: W̃ˡ receives āˡAˡ⁻¹ᵀ + t̄ˡTˡ⁻¹ᵀ, Aˡ⁻¹ receives W̃ˡᵀāˡ + Vˡᵀt̄ˡ, Tˡ⁻¹ receives W̃ˡᵀt̄ˡ;
+    and A¹ is W̃¹ itself.
+    """
+    to_effective = []
+    for layer in reversed(range(1, len(effective))):
+        to_effective.append(to_product @ prefixes[layer - 1].T + to_tangent @ tangents[layer - 1].T)
+        to_product = effective[layer].T @ to_product + direction[layer].T @ to_tangent
+        if layer > 1:
+            to_tangent = effective[layer].T @ to_tangent
+    return [to_product, *to_effective[::-1]]
 
 
 def _prefixes(effective: Weights) -> Weights:

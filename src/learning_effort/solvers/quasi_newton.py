@@ -14,6 +14,7 @@ Weakness: local; on plateaus the residual is small far from any optimum.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from typing import NamedTuple
 
@@ -154,39 +155,40 @@ class QuasiNewton:
         }[status]
 
 
-_cache: dict = {}
-
-
+@functools.cache
 def _compiled(memory: int, limit: int, alone: bool, trips: int):
-    """The compiled start and loop; one problem is run without the mapping, so that branches stay branches. `trips` is how
-    many a call makes at most."""
-    key = (memory, limit, alone, trips)
-    if key not in _cache:
+    """The compiled beginning, (problems, efforts, scales, pairs) to a `State`, and the compiled advance, (problems, scales,
+    state, tolerance) to a `State`, of a batch. A call of the latter makes at most `trips` trips.
 
-        def start(problem, effort, scale, pairs):
-            return _typed(_start(problem, effort, scale, pairs, memory, limit))
+    A batch of one (`alone`) is not mapped: mapped, both sides of every branch would be computed.
+    """
+    lift = _lifted if alone else _mapped
 
-        def advance(problem, scale, state, tolerance):
-            after = _typed(_trip(problem, scale, state, tolerance))
-            running = (state.status == RUNNING) & (state.evaluations < limit)
-            return jax.tree.map(lambda new, old: jnp.where(running, new, old), after, state) if not alone else after
+    def begin(problem, effort, scale, pairs):
+        return _typed(_start(problem, effort, scale, pairs, memory, limit))
 
-        lift = _lifted if alone else _mapped
-        once = lift(advance, 3)
+    def goes_on(state):
+        return (state.status == RUNNING) & (state.evaluations < limit)
 
-        def several(problems, scales, state, tolerance):
-            def goes_on(carry):
-                done, state = carry
-                return (done < trips) & ((state.status == RUNNING) & (state.evaluations < limit)).any()
+    def trip(problem, scale, state, tolerance):
+        after = _typed(_trip(problem, scale, state, tolerance))
+        if alone:
+            return after
+        # In a batch, problems that have stopped stay as they are while others go on.
+        return jax.tree.map(lambda new, old: jnp.where(goes_on(state), new, old), after, state)
 
-            def trip(carry):
-                done, state = carry
-                return done + 1, once(problems, scales, state, tolerance)
+    once = lift(trip, 3)
 
-            return jax.lax.while_loop(goes_on, trip, (0, state))[1]
+    def several(problems, scales, state, tolerance):
+        def wanted(carry):
+            return (carry[0] < trips) & goes_on(carry[1]).any()
 
-        _cache[key] = (eqx.filter_jit(lift(start, 4)), eqx.filter_jit(once if trips == 1 else several))
-    return _cache[key]
+        def again(carry):
+            return carry[0] + 1, once(problems, scales, carry[1], tolerance)
+
+        return jax.lax.while_loop(wanted, again, (0, state))[1]
+
+    return eqx.filter_jit(lift(begin, 4)), eqx.filter_jit(once if trips == 1 else several)
 
 
 def _typed(state: State) -> State:

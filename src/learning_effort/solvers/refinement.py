@@ -12,6 +12,7 @@ Weakness: what steps teach of fast changes is one number, so it is quick only wh
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -103,11 +104,30 @@ _residual = eqx.filter_jit(scaled_residual)
 
 @eqx.filter_jit
 def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffness):
-    """The effort to try next, and the slope of V along the step to it."""
+    """The effort to try next, P[g + D^-½ H D^-½ ∂V/∂g] with H = C⁻¹ + Q(H_K − C⁻¹)Qᵀ, and the slope of V along the step to it.
+
+    C⁻¹ at each step is what `_softer` gives over `stiffness`.
+    """
     lower, upper = problem.bounds()
     unheld = jax.tree.map(free, effort, gradient, lower, upper)
     gradient = jax.tree.map(jnp.multiply, gradient, unheld)
     softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
+    correction = _on_knots(problem, knotted, gradient, knot_scale, pairs, softer)
+
+    def direction(name, d, m, extra, unheld):
+        return (_spread(softer[name], d) * d / m + extra) * unheld
+
+    step = {
+        c.name: jax.tree.map(partial(direction, c.name), *(tree[c.name] for tree in (gradient, scale, correction, unheld)))
+        for c in problem.controls
+    }
+    trial = jax.tree.map(lambda e, d, low, high: jnp.clip(e + d, low, high), effort, step, lower, upper)
+    made = jax.tree.map(jnp.subtract, trial, effort)
+    return trial, sum(jnp.vdot(s, g) for s, g in zip(jax.tree.leaves(made), jax.tree.leaves(gradient), strict=True))
+
+
+def _on_knots(problem, knotted, gradient, knot_scale, pairs, softer) -> Effort:
+    """D^-½ Q(H_K − C⁻¹)Qᵀ D^-½ of the `gradient`: what the pairs met on the knots know beyond C⁻¹, at every step."""
     spread, gathered = _between(problem, knotted, knot_scale)
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
     coarse = ravel_pytree(gathered(gradient))[0] / root
@@ -116,18 +136,7 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
         c.name: jax.tree.map(lambda leaf, c=c: _at_knots(softer[c.name], leaf, c.static), knot_scale[c.name])
         for c in problem.controls
     }
-    plain = ravel_pytree(at_knots)[0] * coarse
-    correction = spread(unravel((curved - plain) / root))
-    direction = {
-        c.name: jax.tree.map(
-            lambda d, m, extra, f, c=c: (_spread(softer[c.name], d) * d / m + extra) * f,
-            *(tree[c.name] for tree in (gradient, scale, correction, unheld)),
-        )
-        for c in problem.controls
-    }
-    trial = jax.tree.map(lambda e, d, low, high: jnp.clip(e + d, low, high), effort, direction, lower, upper)
-    steps = jax.tree.map(jnp.subtract, trial, effort)
-    return trial, sum(jnp.vdot(s, g) for s, g in zip(jax.tree.leaves(steps), jax.tree.leaves(gradient), strict=True))
+    return spread(unravel((curved - ravel_pytree(at_knots)[0] * coarse) / root))
 
 
 @eqx.filter_jit

@@ -1,6 +1,6 @@
 """From coarse to fine: blocks of steps, longer steps, refinement, and the curvature of costs."""
 
-import re
+import dataclasses
 
 import equinox as eqx
 import jax
@@ -13,11 +13,15 @@ import learning_effort as le
 from learning_effort.problem import blocks
 from learning_effort.problem.box import scaled_residual
 from learning_effort.problem.metric import metric
-from learning_effort.solvers import coarse_to_fine as levels
-from learning_effort.solvers import cost_curvature as curved_costs
-from learning_effort.solvers import quasi_newton
+from learning_effort.runtime import devices
+from learning_effort.solvers import coarse_to_fine, cost_curvature, longer_steps, quasi_newton
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
+
+
+def tuned(monkeypatch, **changes):
+    """Other numbers for this device."""
+    monkeypatch.setitem(devices.TUNED, "cpu", dataclasses.replace(devices.TUNED["cpu"], **changes))
 
 
 def semantic(controls, steps=1500, **keywords):
@@ -47,8 +51,8 @@ CONTROLS = {
 def test_blocks_share_effort_out_and_gather_its_gradient(controls, steps, monkeypatch):
     learner = le.LinearNetwork(PAIR[0], hidden=(2,), init_scale=0.3)
     problem = le.Problem(learner, controls, le.Steps(steps))
-    monkeypatch.setattr(blocks, "CACHED_BYTES", 0)
-    cut = blocks.Blocks(problem, learner.init({}))
+    tuned(monkeypatch, block_bytes=0)
+    cut = blocks.Blocks(problem.space, learner.init({}))
     assert 1 < cut.number < steps and (cut.number - 1) * cut.length < steps <= cut.number * cut.length
     rng = np.random.default_rng(0)
     effort = jax.tree.map(lambda e: jnp.asarray(rng.normal(size=e.shape)), problem.initial_effort())
@@ -83,17 +87,17 @@ def test_blocks_share_effort_out_and_gather_its_gradient(controls, steps, monkey
 @pytest.mark.parametrize("steps", [997, 10_000, 9_973, 160_000])
 def test_what_is_kept_grows_as_the_root_of_the_horizon(steps):
     problem = le.Problem(le.LinearNetwork(PAIR[0], hidden=(2,)), le.Gain(knots=10), le.Steps(steps))
-    cut = blocks.Blocks(problem, jnp.zeros(10**6))
+    cut = blocks.Blocks(problem.space, jnp.zeros(10**6))
     assert cut.number + cut.length <= 3.1 * np.sqrt(steps)
     # A state that fits in the cache many times over is given longer blocks, no longer than it has room for.
-    small = blocks.Blocks(problem, jnp.zeros(64))
-    assert cut.length <= small.length <= blocks.CACHED_BYTES // (8 * 64)
+    small = blocks.Blocks(problem.space, jnp.zeros(64))
+    assert cut.length <= small.length <= devices.tuning().block_bytes // (8 * 64)
 
 
 @pytest.mark.parametrize("steps", [47, 60])
 def test_a_thinned_rollout_is_the_rollout_at_its_steps(steps, monkeypatch):
     problem = le.Problem(le.LinearNetwork(PAIR[0], hidden=(3,), init_scale=0.3), le.Gain(), le.Steps(steps))
-    monkeypatch.setattr(blocks, "CACHED_BYTES", 0)
+    tuned(monkeypatch, block_bytes=0)
     kept = np.array([0, 1, 5, 20, steps - 2, steps - 1])
     effort = {"gain": [0.1 + g for g in problem.initial_effort()["gain"]]}
     for thinned, full in [
@@ -114,7 +118,7 @@ def test_a_thinned_rollout_is_the_rollout_at_its_steps(steps, monkeypatch):
 def longer_steps_for_short_horizons():
     """Horizons here are short, so that the tests are; solvers would leave their steps as they are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(levels, "SHORT", 1000)
+        patch.setattr(longer_steps, "SHORT", 1000)
         yield
 
 
@@ -130,7 +134,7 @@ PROBLEMS = {
 @pytest.fixture(scope="module", params=PROBLEMS.values(), ids=PROBLEMS)
 def solved(request):
     problem = request.param()
-    assert levels.longer_steps(problem) is not None
+    assert longer_steps.longer_steps(problem) is not None
     return problem, le.solve(problem, progress=False), le.solve(problem, le.QuasiNewton(), progress=False)
 
 
@@ -166,7 +170,7 @@ def test_value_and_residual_are_those_at_the_learners_own_steps(solved):
 
 def test_effort_with_no_room_for_pairs_is_refined_from_knots(monkeypatch):
     # One control has a value a step, is refined, and meets its bound; the other keeps its knots.
-    monkeypatch.setattr(levels, "LARGE", 0)
+    tuned(monkeypatch, paired_effort=0)
     problem = PROBLEMS["gain and rate"]()
     refined = le.solve(problem, progress=False)
     assert refined.value == pytest.approx(float(problem.value(refined.effort)), rel=1e-13)
@@ -179,9 +183,9 @@ def test_effort_with_no_room_for_pairs_is_refined_from_knots(monkeypatch):
     assert 0.01 < refined.certificate.share_at_bounds < 0.95
 
 
-@pytest.mark.parametrize(("stage", "large"), [(1, levels.LARGE), (2, levels.LARGE), (2, 0), (3, 0)])
+@pytest.mark.parametrize(("stage", "large"), [(1, 2_000_000), (2, 2_000_000), (2, 0), (3, 0)])
 def test_an_interruption_at_any_stage_keeps_the_best(stage, large, monkeypatch, tmp_path):
-    monkeypatch.setattr(levels, "LARGE", large)
+    tuned(monkeypatch, paired_effort=large)
     problem = semantic(BINDING)
     stages, last = [0], [np.inf]
 
@@ -205,41 +209,44 @@ def test_what_has_no_longer_steps_is_solved_at_its_own():
     data = le.tasks.Arrays(np.eye(2), np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]]))
     learner = le.SampledNetwork(data, module, optax.sgd(5e-3), step_size=5e-3)
     problem = le.Problem(learner, le.Gain(knots=5), le.Steps(1200))
-    assert levels.longer_steps(problem) is None
+    assert longer_steps.longer_steps(problem) is None
     ours, alone = (le.solve(problem, method, progress=False) for method in (None, le.QuasiNewton()))
     assert ours.value == alone.value and ours.gradients == alone.gradients and ours.method == alone.method
 
 
 def test_steps_between_come_next_where_the_longest_took_many_gradients(monkeypatch):
     problem = PROBLEMS["gain on linear knots"]()
-    monkeypatch.setattr(levels, "MANY", 0)
+    monkeypatch.setattr(coarse_to_fine, "MANY", 0)
     ours = le.solve(problem, progress=False)
-    longest, shortest = (levels.longer_steps(problem, None, f) for f in (levels.FACTORS, levels.BETWEEN))
+    longest, shortest = (longer_steps.longer_steps(problem, None, f) for f in (longer_steps.FACTORS, coarse_to_fine.BETWEEN))
     assert longest.horizon.length < shortest.horizon.length == 375
-    first, then = (re.search(rf"{c.horizon.length} steps, (\d+) gradients", ours.reason) for c in (longest, shortest))
-    assert int(then[1]) < int(first[1])  # from where the longest steps ended
+    first, then, last = ours.stages
+    assert [stage.steps for stage in ours.stages] == [longest.horizon.length, 375, 1500]
+    assert then.gradients < first.gradients  # from where the longest steps ended
+    assert last.gradients == ours.gradients and last.status is ours.status
+    assert f"{first.steps} steps, {first.gradients} gradients, and 375 steps" in ours.reason
     assert ours.certificate.converged
     assert ours.value == pytest.approx(le.solve(problem, le.QuasiNewton(), progress=False).value, abs=1e-10)
 
 
 def test_longer_steps_do_not_oscillate(monkeypatch):
-    monkeypatch.setattr(levels, "ACCURACY", 0.3)
+    monkeypatch.setattr(longer_steps, "ACCURACY", 0.3)
     problem, oscillating = (
         le.Problem(le.LinearNetwork(PAIR[0], hidden=(4,), learning_rate=rate), le.Gain(knots=10), le.Steps(steps))
         for rate, steps in ((0.03, 3000), (0.3, 300))
     )
-    course = levels._course(oscillating, None)
-    assert course.value == pytest.approx(float(problem.baseline_value()), rel=levels.ACCURACY)
+    course = longer_steps._curve(oscillating, None)
+    assert course.value == pytest.approx(float(problem.baseline_value()), rel=longer_steps.ACCURACY)
     assert course.rises > course.spread
-    longest = levels.longer_steps(problem)
-    assert longest.horizon.length == 375 and levels._course(longest, None).rises < 1e-9
+    longest = longer_steps.longer_steps(problem)
+    assert longest.horizon.length == 375 and longer_steps._curve(longest, None).rises < 1e-9
     # Gain makes learning steeper, and what does not oscillate without it does so with it.
     start = problem.constant_effort({"gain": [np.full(g.shape[1:], 0.4) for g in problem.initial_effort()["gain"]]})
-    assert levels.longer_steps(problem, start).horizon.length > 375
+    assert longer_steps.longer_steps(problem, start).horizon.length > 375
 
 
 def test_tasks_that_switch_at_a_step_no_factor_divides_keep_their_steps():
-    assert levels.longer_steps(switching(307)) is None and levels.longer_steps(switching(304)).horizon.length == 375
+    assert longer_steps.longer_steps(switching(307)) is None and longer_steps.longer_steps(switching(304)).horizon.length == 375
 
 
 def test_a_lone_learning_rate_starts_from_the_exact_solution():
@@ -253,9 +260,9 @@ def test_a_lone_learning_rate_starts_from_the_exact_solution():
 
 def test_a_short_horizon_is_left_as_it_is(monkeypatch):
     problem = semantic(le.Gain(knots=10))
-    assert levels.longer_steps(problem).horizon.length == 250
-    monkeypatch.setattr(levels, "SHORT", 1501)
-    assert levels.longer_steps(problem) is None
+    assert longer_steps.longer_steps(problem).horizon.length == 250
+    monkeypatch.setattr(longer_steps, "SHORT", 1501)
+    assert longer_steps.longer_steps(problem) is None
     assert "long steps" not in le.solve(problem, progress=False).method
 
 
@@ -277,7 +284,7 @@ def test_the_inverse_of_the_costs_curvature_is_that_of_the_dense_hessian(control
     root = jnp.sqrt(jax.flatten_util.ravel_pytree(metric(problem))[0])
     free = (rng.random(flat.size) < 0.7).astype(float)
     vector = free * rng.normal(size=flat.size)
-    found = curved_costs.inverse_cost_curvature(problem, flat * root, root, free)(jnp.asarray(vector)) * free
+    found = cost_curvature.inverse_cost_curvature(problem, flat * root, root, free)(jnp.asarray(vector)) * free
 
     weights = problem.weights(jnp.arange(5))
     hessian = np.asarray(jax.hessian(lambda e: jnp.sum(weights * problem.rollout(unravel(e)).cost))(flat))
@@ -289,7 +296,7 @@ def test_the_inverse_of_the_costs_curvature_is_that_of_the_dense_hessian(control
     for k in range(5):
         own = np.flatnonzero((np.asarray(moments) == k) & (free > 0))
         values, vectors = np.linalg.eigh(hessian[np.ix_(own, own)])
-        wanted[own] = vectors / np.maximum(values, curved_costs.FLOOR) @ vectors.T @ vector[own]
+        wanted[own] = vectors / np.maximum(values, cost_curvature.FLOOR) @ vectors.T @ vector[own]
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-10)
 
 
@@ -298,11 +305,12 @@ def test_engagement_under_a_norm_deviation_needs_fewer_gradients_for_it(monkeypa
     problem = semantic(control, steps=300, weight_decay=0.0, init_scale=0.3)
 
     def solution():
-        monkeypatch.setattr(quasi_newton, "_cache", {})
+        quasi_newton._compiled.cache_clear()
         return le.solve(problem, le.QuasiNewton(tolerance=1e-4, max_gradients=350), progress=False)
 
     ours = solution()
     monkeypatch.setattr(quasi_newton, "inverse_cost_curvature", lambda problem, z, root, free: lambda vector: vector)
     plain = solution()
+    quasi_newton._compiled.cache_clear()
     assert ours.certificate.converged and ours.gradients < 0.8 * plain.gradients
     assert ours.value == pytest.approx(plain.value, abs=1e-4)
