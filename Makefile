@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 
 help:
 	@echo "make demo    solve one experiment of the paper and draw it, in $(DEMO)"
-	@echo "make test    check style and run all tests"
+	@echo "make test    check style, imports, types and docstrings, and run all tests"
 	@echo "make bench   time the package"
 	@echo "make clean   remove .venv and caches (saved runs stay)"
 
@@ -30,6 +30,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/mypy
+	$(BIN)/interrogate --quiet
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 bench: $(INSTALLED)

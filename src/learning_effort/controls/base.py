@@ -132,11 +132,11 @@ class Control(Described):
 
     def start_parameters(self, learner: Learner) -> PyTree:
         """The parameters of one instant at the control's start, in arrays of their full shapes."""
-        return self._full(self.neutral(learner) if self.start is None else self.start, learner)
+        return self.full(self.neutral(learner) if self.start is None else self.start, learner, "start")
 
     def neutral_parameters(self, learner: Learner) -> PyTree:
         """The parameters of one instant that leave the learner alone, in arrays of their full shapes."""
-        return self._full(self.neutral(learner), learner)
+        return self.full(self.neutral(learner), learner, "neutral parameters")
 
     def cost_of(self, parameters: PyTree, learner: Learner) -> Float[Array, ""]:
         """The cost at one instant, per unit of time; parameters as for `signal`."""
@@ -144,7 +144,11 @@ class Control(Described):
             return jnp.zeros(())
         return self.cost(self.effort_arrays(parameters, learner), self.rest)
 
-    def _full(self, value, learner: Learner) -> PyTree:
+    def full(self, value: Any, learner: Learner, what: str = "parameters") -> PyTree:
+        """Parameters of one instant, given as a number for all or as arrays, in arrays of their full shapes.
+
+        **Raises:** `LearningEffortError` if they do not fit; `what` they are, for the message.
+        """
         shapes = self.parameter_shapes(learner)
         one_array = isinstance(shapes, tuple)
         leaves = [jnp.asarray(value)] if one_array else jax.tree.leaves(value)
@@ -156,7 +160,7 @@ class Control(Described):
         )
         if not fits:
             raise LearningEffortError(
-                f"The 'start' of {type(self).__name__} must be a number or have shape {shapes}. "
+                f"The '{what}' of {type(self).__name__} must be a number or have shape {shapes}. "
                 f"Got {[jnp.shape(leaf) for leaf in leaves]}."
             )
         full = [jnp.broadcast_to(jnp.asarray(leaf, float), s) for leaf, s in zip(leaves, targets, strict=True)]

@@ -116,8 +116,8 @@ class LinearNetwork(MomentLearner):
         """Cotangents of weights, signals and learned moments; one network on one task (theory.md §4.6).
 
         What is pulled back is ⟨P, W + r f⟩ + c L, with P the costate, r the effective rate and c the loss cotangent. Decay
-        apart, r⟨P, f⟩ = Σ_l ⟨Vˡ, Dˡ⟩ with the direction Vˡ = r Pˡ ∘ (1 + gˡ) and the descent Dˡ = BˡᵀE Aˡ⁻¹ᵀ, which is ⟨Q, E⟩ with
-        Q = Σ_l Bˡ Vˡ Aˡ⁻¹, the derivative of the product W̃ in the direction V.
+        apart, r⟨P, f⟩ = Σ_l ⟨Vˡ, Dˡ⟩ with the direction Vˡ = r Pˡ ∘ (1 + gˡ) and the descent Dˡ = BˡᵀE Aˡ⁻¹ᵀ. It is ⟨Q, E⟩,
+        Q = Σ_l Bˡ Vˡ Aˡ⁻¹ being the derivative of the product W̃ in the direction V.
         """
         weights, _, residual, descent = record
         rate = self.effective_rate(signals)

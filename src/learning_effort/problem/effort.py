@@ -64,8 +64,12 @@ class EffortSpace(eqx.Module):
         return {c.name: self._throughout(c, c.neutral_parameters(self.learner)) for c in self.controls}
 
     def constant(self, parameters: Effort) -> Effort:
-        """The effort that holds each control at the parameters of one instant throughout."""
-        return {c.name: self._throughout(c, parameters[c.name]) for c in self.controls}
+        """The effort that holds each control at the parameters of one instant throughout; a number stands for all of them.
+
+        **Raises:** `LearningEffortError` if names or shapes do not fit.
+        """
+        self._require_names(parameters)
+        return {c.name: self._throughout(c, c.full(parameters[c.name], self.learner)) for c in self.controls}
 
     def bounds(self) -> tuple[Effort, Effort]:
         """The lower and upper bounds, in effort's tree."""
@@ -77,9 +81,7 @@ class EffortSpace(eqx.Module):
     def check(self, effort: Effort) -> Effort:
         """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
         wanted = jax.eval_shape(self.initial)
-        if not isinstance(effort, dict) or set(effort) != set(wanted):
-            given = sorted(effort) if isinstance(effort, dict) else repr(effort)
-            raise LearningEffortError(f"Effort must be a dict with the controls' names as keys, {sorted(wanted)}. Got {given}.")
+        self._require_names(effort)
         checked = {}
         for name, target in wanted.items():
             given = effort[name]
@@ -94,6 +96,12 @@ class EffortSpace(eqx.Module):
             arrays = [jnp.asarray(a, dtype=jnp.float64) for a in arrays]
             checked[name] = arrays if isinstance(target, list) else arrays[0]
         return checked
+
+    def _require_names(self, effort: Any) -> None:
+        names = {c.name for c in self.controls}
+        if not isinstance(effort, dict) or set(effort) != names:
+            given = sorted(map(str, effort)) if isinstance(effort, dict) else repr(effort)
+            raise LearningEffortError(f"Effort must be a dict with the controls' names as keys, {sorted(names)}. Got {given}.")
 
     @property
     def size(self) -> int:

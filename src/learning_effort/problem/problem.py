@@ -74,7 +74,18 @@ class Problem(Described):
         self.horizon = horizon
         self.discount = number(discount, "discount", "Problem", 0.0, 1.0, open_low=True)
         self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
+        self._require_arrays()
         self.space.require_fitting()
+
+    def _require_arrays(self) -> None:
+        """**Raises:** `LearningEffortError` for a part that is neither an array nor static: it cannot be compiled or mapped."""
+        for path, leaf in jax.tree_util.tree_leaves_with_path(self):
+            if not eqx.is_array(leaf):
+                where = jax.tree_util.keystr(path).lstrip(".")
+                raise LearningEffortError(
+                    f"The '{where}' of Problem must be an array, or a static field of its class (equinox.field(static=True)). "
+                    f"Got {leaf!r}, a {type(leaf).__name__}; make it an array with jax.numpy.asarray."
+                )
 
     @property
     def space(self) -> EffortSpace:

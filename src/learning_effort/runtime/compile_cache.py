@@ -7,8 +7,9 @@ environment, or `--no-cache` on the command line, keeps none.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+
+import platformdirs
 
 SWITCH = "LEARNING_EFFORT_CACHE"
 #: Programs that take less than this to compile are not kept, in seconds.
@@ -17,13 +18,7 @@ WORTH_KEEPING = 0.2
 
 def folder() -> Path:
     """Where compiled programs are kept: the user's cache folder, in the place that the system has for it."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "learning-effort" / "compiled"
+    return Path(platformdirs.user_cache_dir("learning-effort", appauthor=False)) / "compiled"
 
 
 def switch_on() -> None:
