@@ -212,7 +212,7 @@ def test_what_cannot_be_simulated_says_so():
         file_name = None
         on_samples = Learner.on_samples
 
-    with pytest.raises(le.LearningEffortError, match="Silent cannot be simulated"):
+    with pytest.raises(le.LearningEffortError, match="Got Silent, which does not"):
         le.simulate(le.Problem(Silent(), le.LearningRate(), le.Steps(5)), None, 4)
 
 

@@ -5,10 +5,33 @@ Every message says what was given, what is allowed and, where it helps, what to 
 
 from __future__ import annotations
 
+import difflib
 import numbers
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from jaxtyping import Array, ArrayLike, Float
+
+    T = TypeVar("T")
+    #: What a user gives. Type checkers hold them to it; while the program runs it is checked here, with a message, and so it is
+    #: not checked a second time where annotations are (in the tests).
+    Given = Annotated[T, "checked where it is given"]
+    #: A number: Python's, or an array without axes.
+    Number = Given[ArrayLike]
+    #: Numbers in any form that NumPy takes: arrays, lists of lists.
+    Numbers = Given[npt.ArrayLike]
+else:
+
+    class Given:
+        """While the program runs: anything at all."""
+
+        def __class_getitem__(cls, kind: Any) -> Any:
+            return Any
+
+    Number = Numbers = Any
 
 
 class LearningEffortError(ValueError):
@@ -19,11 +42,74 @@ class DivergenceError(LearningEffortError):
     """The learner itself diverges: its learning rate is too large for the task."""
 
 
-def is_traced(value: Any) -> bool:
+def is_traced(value: object) -> bool:
     """Whether `value` has no number yet, because it is being compiled or mapped."""
     import jax
 
     return isinstance(value, jax.core.Tracer)
+
+
+class NotNumbers(ValueError):
+    """Something is not numbers, or loses its meaning as such; the message says why, and what to try."""
+
+
+def shown(value: object, most: int = 60) -> str:
+    """`value` as a message shows it: its beginning, in one line."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def floats(value: Any) -> np.ndarray:
+    """`value` as float64 numbers: the one door through which all arrays from outside come.
+
+    **Raises:** `NotNumbers` for what is not numbers, and for what would lose its meaning as such: masked entries, imaginary
+    parts, dates, booleans, sparse matrices, ragged lists.
+    """
+    if value is None or isinstance(value, (str, bytes, dict, set)):
+        raise NotNumbers(f"a {type(value).__name__}")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise NotNumbers("which has masked entries; fill or remove them")
+    if hasattr(value, "toarray") and not isinstance(value, np.ndarray):
+        raise NotNumbers("which is sparse; give value.toarray()")
+    try:
+        given = np.asarray(value)
+        if given.dtype == object:
+            given = _from_objects(given)
+        kind = given.dtype.kind
+        if kind in _NOT_NUMBERS:
+            raise NotNumbers(_NOT_NUMBERS[kind])
+        return given.astype(np.float64, copy=False)
+    except NotNumbers:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotNumbers(f"which is not an array of numbers ({_first_line(error)})") from None
+
+
+#: What arrays of these kinds are.
+_NOT_NUMBERS = {
+    "b": "which is true or false; give numbers, as with .astype(float)",
+    "c": "which is complex; give its real and imaginary parts as columns",
+    "M": "which is dates; give numbers, such as days since the first",
+    "m": "which is durations; give numbers in a unit of yours",
+    "U": "which is text",
+    "S": "which is text",
+}
+
+
+def _from_objects(given: np.ndarray) -> np.ndarray:
+    """An array of Python's own numbers, as pandas may have them."""
+    wrong = next((v for v in given.ravel() if isinstance(v, (bool, np.bool_)) or not isinstance(v, numbers.Real)), None)
+    if wrong is not None or any(v is None for v in given.ravel()):
+        raise NotNumbers(f"which holds a {type(wrong).__name__}")
+    return given.astype(np.float64)
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of its message, or its type where it has none."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def number(
@@ -35,10 +121,10 @@ def number(
     *,
     open_low: bool = False,
     infinite: bool = False,
-):
+) -> Float[Array, ""]:
     """A scalar as a float64 array leaf, checked against an interval.
 
-    **Arguments:** `value`, a number or a scalar array (traced values pass unchecked); `name` and `owner` for the
+    **Arguments:** `value`, a number or an array without axes (traced values pass unchecked); `name` and `owner` for the
     message; `low`, `high` the interval, its lower end open if `open_low`; `infinite` admits ±inf.
 
     **Raises:** `LearningEffortError` if it is not a number, not finite, or outside the interval.
@@ -50,19 +136,18 @@ def number(
     interval = f"{'(' if open_low or not np.isfinite(low) else '['}{low:g}, {high:g}{']' if np.isfinite(high) else ')'}"
     allowed = "a number" if np.isinf(low) and np.isinf(high) else f"a number in {interval}"
     try:
-        if isinstance(value, (str, bytes, bool)) or value is None:
-            raise TypeError
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = None
-    # A leading axis is a batch of problems: every entry is checked.
-    if array is None or (not isinstance(value, numbers.Number) and array.size == 0):
-        raise LearningEffortError(f"The '{name}' of {owner} must be {allowed}. Got {value!r} instead.")
-    finite = ~np.isnan(array) if infinite else np.isfinite(array)
-    inside = (array > low if open_low else array >= low) & (array <= high)
-    if not (finite & inside).all():
-        raise LearningEffortError(f"The '{name}' of {owner} must be {allowed}. Got {value!r} instead.")
-    return jnp.asarray(array)
+        given = floats(value)
+    except NotNumbers as why:
+        raise LearningEffortError(f"The '{name}' of {owner} must be {allowed}. Got {shown(value)} instead, {why}.") from None
+    if given.ndim:
+        raise LearningEffortError(
+            f"The '{name}' of {owner} must be {allowed}, one only. Got an array of shape {given.shape} instead."
+        )
+    finite = ~np.isnan(given) if infinite else np.isfinite(given)
+    inside = (given > low if open_low else given >= low) & (given <= high)
+    if not (finite & inside):
+        raise LearningEffortError(f"The '{name}' of {owner} must be {allowed}. Got {shown(value)} instead.")
+    return jnp.asarray(given)
 
 
 def count(value: Any, name: str, owner: str, low: int = 1) -> int:
@@ -73,15 +158,21 @@ def count(value: Any, name: str, owner: str, low: int = 1) -> int:
 
 
 def choice(value: Any, name: str, owner: str, allowed: tuple) -> Any:
-    """`value`, if it is one of `allowed`. **Raises:** `LearningEffortError` otherwise, with the nearest spelling."""
+    """`value`, if it is one of `allowed`. **Raises:** `LearningEffortError` otherwise, with the nearest spelling if one is near."""
     if value not in allowed:
         options = ", ".join(repr(a) for a in allowed)
-        raise LearningEffortError(f"The '{name}' of {owner} must be one of {options}. Got {value!r} instead.")
+        words = [a for a in allowed if isinstance(a, str)]
+        near = difflib.get_close_matches(value, words, 1) if isinstance(value, str) else []
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise LearningEffortError(f"The '{name}' of {owner} must be one of {options}. Got {value!r} instead.{hint}")
     return value
 
 
-def array(value: Any, name: str, owner: str, shape: tuple | None = None, ndim: int | None = None):
-    """A finite float64 array of a given shape (None: any length) or number of dimensions.
+def array(
+    value: Any, name: str, owner: str, shape: tuple[int | None, ...] | None = None, ndim: int | None = None
+) -> Float[Array, "..."]:
+    """A finite float64 array of a given shape (None: any length) or number of dimensions; traced values keep their numbers
+    unchecked.
 
     **Raises:** `LearningEffortError` if the shape does not fit or a value is not finite.
     """
@@ -92,10 +183,14 @@ def array(value: Any, name: str, owner: str, shape: tuple | None = None, ndim: i
         result = value
     else:
         try:
-            result = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise LearningEffortError(f"The '{name}' of {owner} must be an array of numbers: {error}.") from None
+            result = floats(value)
+        except NotNumbers as why:
+            raise LearningEffortError(
+                f"The '{name}' of {owner} must be an array of numbers. Got {shown(value)}, {why}."
+            ) from None
         given = result.shape
+        if result.size == 0:
+            raise LearningEffortError(f"The '{name}' of {owner} must not be empty. Got shape {given}.")
     if shape is not None and (
         len(given) != len(shape) or any(s is not None and s != g for s, g in zip(shape, given, strict=True))
     ):
@@ -115,7 +210,7 @@ def require_float64(owner: str) -> None:
     """**Raises:** `LearningEffortError` if 64-bit numbers were switched off after this package was imported."""
     import jax
 
-    if not jax.config.jax_enable_x64:
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise LearningEffortError(
             f"{owner} needs 64-bit numbers, but jax_enable_x64 is off: arrays would come in as float32. "
             "Remove the line that switches it off, or call jax.config.update('jax_enable_x64', True)."

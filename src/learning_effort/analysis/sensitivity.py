@@ -1,4 +1,4 @@
-"""What an optimum is worth if the problem's numbers change a little: the envelope theorem (theory.md §4).
+"""What an optimum is worth if the problem's numbers change a little: the envelope theorem (theory.md §8.6).
 
 At an optimum a small change of effort changes nothing, so the derivative of the best value with respect to a number
 of the problem is the partial derivative of V with effort held fixed. For a bound it is the multiplier: the gradient

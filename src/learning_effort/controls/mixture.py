@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .. import costs as cost_functions
+from ..errors import LearningEffortError, is_traced
 from ..learners.ports import PROPORTIONS
 from .base import Control
 
@@ -35,6 +37,16 @@ class MixtureControl(Control):
         """rest + log p − mean log p, for the task's own proportions p."""
         log_p = jnp.log(self.port_of(learner).neutral)
         return self.rest + log_p - log_p.mean()
+
+    def check(self, learner):
+        """As of every control. **Raises:** also for a part of proportion 0, which softmax never gives."""
+        own = self.port_of(learner).neutral
+        if not is_traced(own) and (np.asarray(own) <= 0).any():
+            raise LearningEffortError(
+                f"MixtureControl cannot begin at the proportions {np.asarray(own).tolist()}: softmax gives every part some. "
+                "Leave the parts of proportion 0 out, or give them a small one."
+            )
+        super().check(learner)
 
     def signal(self, parameters, learner):
         """p = softmax(θ)."""

@@ -83,8 +83,8 @@ class Learner(Described):
         **Raises:** `LearningEffortError` where there is no such learner.
         """
         raise LearningEffortError(
-            f"{type(self).__name__} cannot be simulated: it does not say how it learns on samples (`on_samples`). "
-            "Networks that learn from a task do, such as le.LinearNetwork and le.SampledNetwork."
+            "simulate takes networks that learn from a task, such as le.LinearNetwork and le.SampledNetwork, and learners that "
+            f"say how they learn on samples (`on_samples`). Got {type(self).__name__}, which does not."
         )
 
     def prepared(self) -> Learner:
@@ -128,6 +128,10 @@ class Learner(Described):
         """
         _, transpose = jax.vjp(lambda s, u: self.advance(s, k, u), record, signals)
         return transpose((state_cotangent, loss_cotangent))
+
+    def accuracy(self, weights, steps=None, signals: Signals | None = None) -> Float[Array, " S"]:
+        """How often it is right, for learners that classify (`Classifier`). **Raises:** `LearningEffortError` for others."""
+        raise LearningEffortError(f"{type(self).__name__} does not classify, so it has no accuracy.")
 
     def explain_nonfinite_gradient(self) -> str:
         """What to say when the value is finite and its gradient with respect to effort is not."""

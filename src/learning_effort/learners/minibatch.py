@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from ..runtime.random_keys import key as key_of
 from .base import GradientLearner, Signals
 from .ports import ATTENTION, PROPORTIONS
 
@@ -70,7 +71,7 @@ class MinibatchNetwork(GradientLearner):
 
     def _learned(self, k, signals: Signals):
         """The batch of step k, x and y, and a key for one to be judged on."""
-        key, judging = jax.random.split(jax.random.fold_in(jax.random.key(self.seed), k))
+        key, judging = jax.random.split(jax.random.fold_in(key_of(self.seed), k))
         return *self.task.sample(key, self.batch_size, k, signals.get(PROPORTIONS)), judging
 
     def _judged(self, k, signals: Signals):

@@ -9,8 +9,11 @@ from jaxtyping import Array, Float, Int
 
 from ..errors import LearningEffortError, array, count, number, require_float64
 from ..runtime.modules import replaced
-from ..tasks.base import Moments, Task
+from ..runtime.random_keys import key as key_of
+from ..tasks.base import Moments, Samples, Task
+from ..tasks.datasets import drawing
 from . import ports
+from .accuracy import JUDGED_SAMPLES, Classifier
 from .base import GradientLearner, Learner, Signals, check_tasks
 from .minibatch import MinibatchNetwork
 
@@ -19,7 +22,7 @@ Weights = list[Float[Array, "rows columns"]]
 DEFAULT_HIDDEN = (30,)
 
 
-class MomentLearner(GradientLearner):
+class MomentLearner(GradientLearner, Classifier):
     """A network of dense layers that learns by gradient descent averaged over data.
 
     Subclasses give `moment_field` and `moment_loss`, for one network on one task. Over a task set both are mapped,
@@ -66,7 +69,7 @@ class MomentLearner(GradientLearner):
             return
         sizes = (task.input_size, *(DEFAULT_HIDDEN if hidden is None else hidden), task.output_size)
         scale = number(init_scale, "init_scale", name, 0.0)
-        keys = jax.random.split(jax.random.key(count(seed, "seed", name, 0)), len(sizes) - 1)
+        keys = jax.random.split(key_of(count(seed, "seed", name, 0)), len(sizes) - 1)
         self.initial_weights = [
             scale * jax.random.normal(key, (rows, columns))
             for key, rows, columns in zip(keys, sizes[1:], sizes[:-1], strict=True)
@@ -131,6 +134,11 @@ class MomentLearner(GradientLearner):
     def judged_moments(self, k) -> Moments:
         """The moments performance is judged on at step k: those of the evaluation task at its own proportions."""
         return (self.task if self.evaluation is None else self.evaluation).moments(k)
+
+    def judged_samples(self, k) -> Samples:
+        """The samples of the evaluation task at step k: its data set, or draws of it."""
+        judge = self.task if self.evaluation is None else self.evaluation
+        return judge.in_force(judge.samples(drawing(key_of(0), JUDGED_SAMPLES)), k)
 
     def over_set(self, function, mapped: int):
         """`function`, mapped over the leading axis of its first `mapped` arguments if the task is a set."""

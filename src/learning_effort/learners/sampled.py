@@ -1,4 +1,4 @@
-"""Any network, learning on samples with any optimiser (theory.md §6, last line): unrolled and differentiated.
+"""Any network, learning on samples with any optimiser (theory.md §6.3): unrolled and differentiated.
 
 Each step takes the gradient of the weighted loss J = Σ_i s_i Σ_o a_o ℓ_o(ŷ_i, y_i) over the samples in force, hands it to the
 optimiser, and adds 1 + u times the update it gives back.
@@ -23,16 +23,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from .. import losses
-from ..errors import LearningEffortError, count, number, require_float64
+from ..errors import count, number, require_float64
 from ..runtime.modules import replaced
+from ..runtime.random_keys import key as key_of
 from ..tasks.base import Samples, Task
 from ..tasks.datasets import drawing, refuse
 from . import ports
+from .accuracy import JUDGED_SAMPLES, Classifier
 from .base import Learner, Signals, check_tasks
-from .sampled_checks import check_trainable
-
-#: Performance on a task without a data set is judged on this many samples, drawn once.
-JUDGED_SAMPLES = 1000
+from .sampled_checks import check_targets, check_trainable
 
 
 class Role(Enum):
@@ -42,7 +41,7 @@ class Role(Enum):
     FIXED = "fixed"
 
 
-class SampledNetwork(Learner):
+class SampledNetwork(Classifier):
     """Any Equinox module, trained on samples with any Optax optimiser (theory.md §6).
 
     **Arguments:**
@@ -107,6 +106,7 @@ class SampledNetwork(Learner):
         self.terms = loss
         self.learned = self.judged = None
         check_trainable(self, module)
+        check_targets(self)
 
     @property
     def step_size(self):
@@ -134,7 +134,7 @@ class SampledNetwork(Learner):
             learned = self.task.samples(refuse)
         judged = self.judged
         if judged is None and not self._judged_as_learned:
-            draw = drawing(jax.random.fold_in(jax.random.key(self.seed), 0), JUDGED_SAMPLES)
+            draw = drawing(jax.random.fold_in(key_of(self.seed), 0), JUDGED_SAMPLES)
             judged = self._judge.samples(draw)
         return replaced(self, learned=learned, judged=judged)
 
@@ -178,7 +178,7 @@ class SampledNetwork(Learner):
         """The samples learned from at step k."""
         proportions = signals.get(ports.PROPORTIONS)
         if self.batch_size is not None:
-            key = jax.random.fold_in(jax.random.key(self.seed), 1 + k)
+            key = jax.random.fold_in(key_of(self.seed), 1 + k)
             return self.task.draw(key, self.batch_size, k, proportions)
         return self.task.in_force(self.prepared().learned, k, proportions)
 
@@ -194,25 +194,9 @@ class SampledNetwork(Learner):
         effective = [w if g is None else w * (1.0 + g) for w, g in zip(weights, gained, strict=True)]
         return jax.vmap(self._assembled(effective))(x)
 
-    def accuracy(self, weights, steps=None, signals: Signals | None = None) -> Float[Array, " S"]:
-        """Along a rollout, the share of the evaluation task's samples whose largest output is the target's largest.
-
-        **Arguments:** `weights`, a list of arrays with a leading axis of S steps, as a rollout has them; `steps` (S,),
-        which these are (None: 0 … S − 1; a solution's are `solution.weight_steps`); `signals`, needed under gain:
-        `problem.signals_at(effort, steps)`.
-
-        **Returns:** (S,); over a task set, the mean over tasks.
-
-        **Raises:** `LearningEffortError` for a task of a single output.
-        """
-        if self.task.output_size < 2:
-            raise LearningEffortError(
-                "Accuracy compares the largest output with the target's largest: it needs at least 2 outputs, as of one-hot "
-                f"targets. Got {self.task.output_size}."
-            )
-        weights = [jnp.asarray(w) for w in weights]
-        steps = jnp.arange(weights[0].shape[0]) if steps is None else jnp.asarray(steps)
-        return _accuracy(self.prepared(), weights, steps, {} if signals is None else dict(signals))
+    def prepared_for_judging(self) -> Learner:
+        """The same learner with its samples at hand."""
+        return self.prepared()
 
     def explain_nonfinite_gradient(self):
         return (
@@ -281,15 +265,3 @@ def _role(leaf):
         return leaf
     return Role.TRAINED if jnp.issubdtype(leaf.dtype, jnp.inexact) else Role.FIXED
 
-
-@eqx.filter_jit
-def _accuracy(learner: SampledNetwork, weights, steps, signals):
-    def one(weights, samples, signal):
-        right = learner.predict(weights, samples.x, signal).argmax(1) == samples.y.argmax(1)
-        return samples.weights @ right
-
-    def at(inputs):
-        weights, k, signal = inputs
-        return learner._over_set(lambda w, s: one(w, s, signal))(weights, learner.judged_samples(k)).mean()
-
-    return jax.lax.map(at, (weights, steps, signals))

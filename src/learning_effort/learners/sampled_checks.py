@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from .. import losses
 from ..errors import LearningEffortError, is_traced
+from ..runtime.random_keys import key as key_of
+from ..tasks.datasets import drawing
+
+#: Targets of a task without data are looked at in so many draws.
+DRAWN = 64
 
 
 def check_trainable(learner, module) -> None:
@@ -61,6 +68,20 @@ def check_trainable(learner, module) -> None:
             f"The 'optimizer' of SampledNetwork cannot train this module from its gradients alone: {_first_line(error)}. "
             "Use one that can, such as optax.sgd(5e-3) or optax.adam(1e-3, eps_root=1e-8)."
         ) from None
+
+
+def check_targets(learner) -> None:
+    """**Raises:** `LearningEffortError` if a loss of this package has no meaning for the targets that are learned or judged."""
+    for what in ("task", "evaluation"):
+        task = getattr(learner, what)
+        if task is None or learner.terms not in (losses.cross_entropy, losses.binary_cross_entropy):
+            continue
+        targets = task.samples(drawing(key_of(0), DRAWN)).y
+        if is_traced(targets):
+            continue
+        why = losses.refusal(learner.terms, np.asarray(targets).reshape(-1, targets.shape[-1]))
+        if why is not None:
+            raise LearningEffortError(f"The 'loss' of SampledNetwork does not fit its {what}: {why}.")
 
 
 def _optimizer_arguments(learner):

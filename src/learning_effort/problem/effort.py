@@ -12,11 +12,13 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.base import Control
 from ..controls.knots import Knots, check_knots
-from ..errors import LearningEffortError
+from ..errors import LearningEffortError, NotNumbers, floats, is_traced, shown
 from ..learners.base import Learner
 from ..learners.ports import Clash
 from .horizon import Steps
 
+#: An effort is inside its box to this share of the box's width.
+ROUNDING = 1e-9
 #: {control name: array (K, …) or list of arrays}; a static control has no time axis.
 Effort = dict[str, Any]
 
@@ -87,12 +89,18 @@ class EffortSpace(eqx.Module):
             given = effort[name]
             targets = target if isinstance(target, list) else [target]
             arrays = list(given) if isinstance(target, list) and isinstance(given, (list, tuple)) else [given]
+            try:
+                arrays = [a if is_traced(a) else floats(a) for a in arrays]
+            except NotNumbers as why:
+                raise LearningEffortError(f"Effort '{name}' must be numbers. Got {shown(given)}, {why}.") from None
             shapes = [np.shape(a) for a in arrays]
             if shapes != [t.shape for t in targets]:
                 raise LearningEffortError(
                     f"Effort '{name}' must have shape {[t.shape for t in targets]}"
                     f"{' (a list, one array a layer)' if isinstance(target, list) else ''}. Got {shapes}."
                 )
+            if not all(is_traced(a) or np.isfinite(a).all() for a in arrays):
+                raise LearningEffortError(f"Effort '{name}' must be finite. Got {shown(given)}.")
             arrays = [jnp.asarray(a, dtype=jnp.float64) for a in arrays]
             checked[name] = arrays if isinstance(target, list) else arrays[0]
         return checked
@@ -102,6 +110,19 @@ class EffortSpace(eqx.Module):
         if not isinstance(effort, dict) or set(effort) != names:
             given = sorted(map(str, effort)) if isinstance(effort, dict) else repr(effort)
             raise LearningEffortError(f"Effort must be a dict with the controls' names as keys, {sorted(names)}. Got {given}.")
+
+    def require_inside(self, effort: Effort) -> None:
+        """**Raises:** `LearningEffortError` if a number of `effort` lies outside its bounds, by more than rounding."""
+        for control in self.controls:
+            lower, upper = float(control.lower), float(control.upper)
+            slack = ROUNDING * (upper - lower if np.isfinite(upper - lower) else 1.0)
+            leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(effort[control.name])]
+            low, high = min(leaf.min() for leaf in leaves), max(leaf.max() for leaf in leaves)
+            if low < lower - slack or high > upper + slack:
+                raise LearningEffortError(
+                    f"The effort '{control.name}' to start from runs from {low:g} to {high:g}, outside its bounds "
+                    f"[{lower:g}, {upper:g}]. Clip it, or widen the bounds."
+                )
 
     @property
     def size(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 
 from .effort import Effort
 from .problem import Problem
@@ -37,7 +38,7 @@ def _cost_curvature(control, learner, parameters):
     """The diagonal of the cost's Hessian at one instant, by one Hessian-vector product a parameter."""
     if control.cost is None:
         return jax.tree.map(jnp.zeros_like, parameters)
-    flat, unflatten = jax.flatten_util.ravel_pytree(parameters)
+    flat, unflatten = ravel_pytree(parameters)
     slope = jax.grad(lambda x: control.cost_of(unflatten(x), learner))
 
     def entry(i):

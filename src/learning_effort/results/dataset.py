@@ -14,12 +14,15 @@ from ..errors import LearningEffortError
 from ..files import disk
 from ..files.describe import NotDescribed, describe, rebuild
 from ..problem.problem import Problem, Rollout
+from ..runtime.random_keys import GENERATOR
 from .certificate import Certificate, Method, Stage, Status
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT = 2
+#: A problem that is bound to a file gives its effort the same value, to this share.
+SAME = 1e-6
 COURSES = ("value", "residual", "gradients", "seconds")
 
 
@@ -63,6 +66,7 @@ def of_solution(solution) -> xr.Dataset:
         "neutral_value": solution.neutral_value,
         "gradients": solution.gradients,
         "seconds": solution.seconds,
+        "generator": GENERATOR,
         "status": solution.status.value,
         "reason": solution.reason,
         "method": solution.method,
@@ -116,7 +120,7 @@ def read_solution(path, problem: Problem | None) -> dict[str, Any]:
             stored = json.loads(given.get("problem", "null"))
             problem = rebuild(stored, lambda i: dataset[f"problem_{i}"].values)
         else:
-            problem.check_effort(effort)
+            _require_same(path, problem, effort, float(given["value"]))
         fields = {
             "problem": problem,
             "effort": effort,
@@ -140,6 +144,16 @@ def read_solution(path, problem: Problem | None) -> dict[str, Any]:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise LearningEffortError(f"{path} is incomplete: {error}. It cannot be read; solve again.") from None
+
+
+def _require_same(path, problem: Problem, effort, stored: float) -> None:
+    """**Raises:** `LearningEffortError` if the effort does not fit `problem`, or is not worth there what the file says."""
+    value = float(problem.value(problem.check_effort(effort)))
+    if not abs(value - stored) <= SAME * abs(stored):
+        raise LearningEffortError(
+            f"{path} is the answer to another problem: its effort is worth {stored:.9g} by the file, and {value:.9g} in "
+            "the one given. Give the problem that was solved; or load the file without one."
+        )
 
 
 def _rollout(dataset, kind: str) -> Rollout:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ..controls.knots import Knots
+from ..errors import LearningEffortError
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
@@ -88,6 +89,17 @@ class Solution:
     def starts_in_words(self) -> str:
         """What several starts reached: each distinct optimum's value and how many starts reached it."""
         return self.certificate.optima_in_words()
+
+    def accuracy(self) -> np.ndarray:
+        """The share of the evaluation task's samples that the network classifies rightly, under its effort, at the times
+        `weight_times` (T,).
+
+        **Raises:** `LearningEffortError` if the learner does not classify, or the solution has no problem.
+        """
+        if self.problem is None:
+            raise LearningEffortError("This solution has no problem to be judged by. Bind it with le.load(path, problem=…).")
+        signals = self.problem.signals_at(self.problem.check_effort(self.effort), self.weight_steps)
+        return np.asarray(self.problem.learner.accuracy(self.rollout.weights, self.weight_steps, signals))
 
     def plot(self):
         """A matplotlib Figure: loss, reward and effort, with the baseline."""

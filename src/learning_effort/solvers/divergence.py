@@ -6,19 +6,26 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import DivergenceError
+from ..errors import DivergenceError, LearningEffortError
 from ..problem.effort import Effort
-from ..problem.problem import Problem, kept_steps
+from ..problem.problem import Problem, Rollout, kept_steps
 
 
 def check_learns(problem: Problem, effort: Effort) -> None:
     """**Raises:** `DivergenceError` if the loss at `effort` or at baseline is not finite or runs away, with an estimate
-    of the largest stable learning rate."""
+    of the largest stable learning rate; `LearningEffortError` if the cost of `effort` is not finite."""
     for name, given in (("without control", None), ("at the starting effort", effort)):
-        loss = np.asarray(_losses(problem, given))
+        rollout = _rollout(problem, given)
+        loss, cost = np.asarray(rollout.loss), np.asarray(rollout.cost)
         sound = np.isfinite(loss) & (loss < 1e6 * max(abs(loss[0]), 1e-12) + 1e6)
         if sound.all():
-            continue
+            if np.isfinite(cost).all():
+                continue
+            raise LearningEffortError(
+                f"The cost {name} is not finite at step {int(np.argmin(np.isfinite(cost)))}: there is too much effort for this "
+                "cost. Start nearer to where it rests, or take a smaller beta or a cost that grows less, such as "
+                "le.costs.Quadratic."
+            )
         at = int(np.argmin(sound))
         rate = float(problem.learner.step_size)
         largest = _largest_stable(problem, given, rate)
@@ -42,7 +49,7 @@ def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
 
     def stable(rate):
         slower = eqx.tree_at(lambda p: p.learner.learning_rate, problem, jnp.asarray(rate))
-        loss = np.asarray(_losses(slower, effort))
+        loss = np.asarray(_rollout(slower, effort).loss)
         return bool(np.isfinite(loss).all() and loss.max() < 10 * abs(loss[0]) + 1e-9)
 
     if not hasattr(problem.learner, "learning_rate"):
@@ -58,6 +65,6 @@ def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
     return low
 
 
-def _losses(problem, effort):
-    # The rollout that solutions are built from, so that it is compiled once.
-    return problem.thinned_rollout(effort, kept_steps(problem)).loss
+def _rollout(problem: Problem, effort: Effort | None) -> Rollout:
+    """Learning as solutions keep it, so that the program is compiled once."""
+    return problem.thinned_rollout(effort, kept_steps(problem))

@@ -42,6 +42,7 @@ def solve(problem: Problem, method=None, init: Effort | None = None, starts: int
         raise LearningEffortError(f"The 'method' of solve must be a solver, such as le.QuasiNewton(). Got {method!r} instead.")
     count(starts, "starts", "solve")
     effort = problem.initial_effort() if init is None else problem.check_effort(init)
+    problem.space.require_inside(effort)
     check_learns(problem, effort)
     scale = _metric(problem)
     begun = time.perf_counter()

@@ -205,6 +205,6 @@ def _spread(numbers, array):
 def _at_knots(numbers, array, static: bool):
     """A number for each step, at the knots of an array (K, …), in its shape."""
     if static:
-        return jnp.ones_like(array)
+        return jnp.full_like(array, numbers)
     at = jnp.round(jnp.linspace(0, numbers.size - 1, len(array))).astype(int)
     return jnp.broadcast_to(_spread(numbers[at], array), array.shape)

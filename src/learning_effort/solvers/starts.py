@@ -39,10 +39,14 @@ def another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
         return jnp.asarray(np.clip(e + SPREAD * width * amount, low, high))
 
     lower, upper = problem.bounds()
-    return {
+    there = {
         c.name: jax.tree.map(partial(deviation, static=c.static), effort[c.name], lower[c.name], upper[c.name])
         for c in problem.controls
     }
+    # Where learning diverges, or effort costs more than numbers can say, the start is nearer.
+    while not np.isfinite(float(problem.value(there))) and not _distance(problem, effort, there) < 1e-6:
+        there = jax.tree.map(lambda e, t: (e + t) / 2, effort, there)
+    return there
 
 
 def distinct(problem: Problem, outcomes: list) -> dict[str, np.ndarray]:

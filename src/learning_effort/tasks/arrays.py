@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import LearningEffortError, array, is_traced
-from .base import Moments, Task
+from ..errors import LearningEffortError, Numbers, array, is_traced
+from .base import Moments, Proportions, Step, Task
 
 
 class Arrays(Task):
@@ -20,25 +22,46 @@ class Arrays(Task):
     x: Float[Array, "n I"]
     y: Float[Array, "n O"]
 
-    def __init__(self, x, y):
-        x, y = (a[:, None] if getattr(a, "ndim", 2) == 1 else a for a in map(_as_array, (x, y)))
-        self.x = array(x, "x", type(self).__name__, ndim=2)
-        self.y = array(y, "y", type(self).__name__, ndim=2)
+    def __init__(self, x: Numbers, y: Numbers):
+        self.x, self.y = (_columns(value, name, type(self).__name__) for value, name in ((x, "x"), (y, "y")))
         if self.x.shape[0] != self.y.shape[0] or self.x.shape[0] == 0:
             raise LearningEffortError(
                 f"'x' and 'y' of {type(self).__name__} must have the same number of rows, at least one. "
                 f"Got {self.x.shape[0]} rows of x and {self.y.shape[0]} of y."
             )
 
+    @classmethod
+    def from_labels(cls, x: Numbers, labels: Any, classes: Any = None) -> Arrays:
+        """Inputs with one-hot targets, as `le.losses.cross_entropy` takes them.
+
+        **Arguments:** `x` (n, I); `labels` (n,), of any kind; `classes`, the labels that the outputs stand for, in order (None:
+        those there are, sorted).
+
+        **Raises:** `LearningEffortError` if a label is none of the classes, or there are fewer than two classes.
+        """
+        given = np.asarray(labels)
+        if given.ndim != 1 or np.ma.is_masked(labels):
+            raise LearningEffortError(f"The 'labels' of Arrays.from_labels must be one for each row. Got shape {given.shape}.")
+        kinds = np.unique(given) if classes is None else np.asarray(classes)
+        strange = set(given.tolist()) - set(kinds.tolist())
+        if strange or kinds.size < 2 or len(set(kinds.tolist())) < kinds.size:
+            raise LearningEffortError(
+                "The 'classes' of Arrays.from_labels must be at least two different ones that hold every label. "
+                f"Got {kinds.tolist()}" + (f", without {sorted(map(str, strange))}." if strange else ".")
+            )
+        return cls(x, (given[:, None] == kinds).astype(float))
+
     @property
     def input_size(self) -> int:
+        """I, the columns of x."""
         return self.x.shape[-1]
 
     @property
     def output_size(self) -> int:
+        """O, the columns of y."""
         return self.y.shape[-1]
 
-    def dataset(self):
+    def dataset(self) -> tuple[Float[Array, "n I"], Float[Array, "n O"]]:
         """x (n, I) and y (n, O)."""
         return self.x, self.y
 
@@ -61,7 +84,14 @@ class FromMoments(Task):
     input_size: int = eqx.field(static=True)
     output_size: int = eqx.field(static=True)
 
-    def __init__(self, input_moment, cross_moment, output_moment, input_mean, output_mean):
+    def __init__(
+        self,
+        input_moment: Numbers,
+        cross_moment: Numbers,
+        output_moment: Numbers,
+        input_mean: Numbers,
+        output_mean: Numbers,
+    ):
         name = "FromMoments"
         self.cross_moment = array(cross_moment, "cross_moment", name, ndim=2)
         self.input_size, self.output_size = inputs, outputs = self.cross_moment.shape
@@ -81,10 +111,13 @@ class FromMoments(Task):
                     f"Got a smallest eigenvalue of {lowest:.3g}; check that they are second moments, not centred."
                 )
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Those given, at every step."""
         self.refuse_proportions(proportions)
         return Moments(self.input_moment, self.cross_moment, self.output_moment, self.input_mean, self.output_mean)
 
 
-def _as_array(value):
-    return value if is_traced(value) or hasattr(value, "ndim") else np.asarray(value)
+def _columns(value: Numbers, name: str, owner: str) -> Float[Array, "n columns"]:
+    """Numbers (n, columns); those without columns are one column."""
+    given = array(value, name, owner)
+    return array(given[:, None] if given.ndim == 1 else given, name, owner, ndim=2)

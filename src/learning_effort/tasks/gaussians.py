@@ -6,10 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..errors import LearningEffortError, array, is_traced, number
-from .base import Moments, Task
+from ..errors import LearningEffortError, Number, Numbers, array, is_traced, number
+from .base import Moments, Proportions, Step, Task
 
 
 class TwoGaussians(Task):
@@ -23,17 +23,21 @@ class TwoGaussians(Task):
     input_size: int = eqx.field(static=True, default=1, init=False)
     output_size: int = eqx.field(static=True, default=1, init=False)
 
-    def __init__(self, mean=2.0, std=1.0):
+    def __init__(self, mean: Number = 2.0, std: Number = 1.0):
         self.mean = number(mean, "mean", "TwoGaussians")
         self.std = number(std, "std", "TwoGaussians", 0.0)
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """E[x²] = μ² + σ², E[xy] = μ, E[y²] = 1; both means are zero."""
         self.refuse_proportions(proportions)
         one = jnp.ones((1, 1))
         zero = jnp.zeros(1)
         return Moments((self.mean**2 + self.std**2) * one, self.mean * one, one, zero, zero)
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """y = ±1 (batch, 1), and x = yμ + σε (batch, 1)."""
         self.refuse_proportions(proportions)
         sign_key, noise_key = jax.random.split(key)
         y = jax.random.rademacher(sign_key, (batch, 1), float)
@@ -54,14 +58,15 @@ class CorrelatedGaussians(Task):
     input_size: int = eqx.field(static=True, default=3, init=False)
     output_size: int = eqx.field(static=True, default=2, init=False)
 
-    def __init__(self, means=(3.0, 1.0), stds=(1.0, 1.0), flip_probability=0.8):
+    def __init__(self, means: Numbers = (3.0, 1.0), stds: Numbers = (1.0, 1.0), flip_probability: Number = 0.8):
         self.means = array(means, "means", "CorrelatedGaussians", (2,))
         self.stds = array(stds, "stds", "CorrelatedGaussians", (2,))
         if not is_traced(stds) and (np.asarray(stds) < 0).any():
             raise LearningEffortError(f"The 'stds' of CorrelatedGaussians must not be negative. Got {stds!r} instead.")
         self.flip_probability = number(flip_probability, "flip_probability", "CorrelatedGaussians", 0.0, 1.0)
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """With c = 1 − 2p, E[y₁y₂] = c and E[x₁x₂] = cμ₁μ₂; the signs have mean zero, the constant has mean one."""
         self.refuse_proportions(proportions)
         correlation = jnp.array([[1.0, 0.0], [0.0, 1.0]]) + (1 - 2 * self.flip_probability) * jnp.array(
             [[0.0, 1.0], [1.0, 0.0]]
@@ -71,7 +76,10 @@ class CorrelatedGaussians(Task):
         cross_moment = jnp.zeros((3, 2)).at[:2].set(self.means[:, None] * correlation)
         return Moments(input_moment, cross_moment, correlation, jnp.array([0.0, 0.0, 1.0]), jnp.zeros(2))
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """x (batch, 3), the last column 1, and signs y (batch, 2)."""
         self.refuse_proportions(proportions)
         sign_key, flip_key, noise_key = jax.random.split(key, 3)
         first = jax.random.rademacher(sign_key, (batch,), float)
@@ -95,7 +103,7 @@ class ClassGaussians(Task):
     input_size: int = eqx.field(static=True)
     output_size: int = eqx.field(static=True, default=2, init=False)
 
-    def __init__(self, mean, covariance):
+    def __init__(self, mean: Numbers, covariance: Numbers):
         self.mean = array(mean, "mean", "ClassGaussians", ndim=1)
         n = self.mean.shape[0]
         self.covariance = array(covariance, "covariance", "ClassGaussians", (n, n))
@@ -109,7 +117,8 @@ class ClassGaussians(Task):
                     f"Got eigenvalues {np.linalg.eigvalsh((sigma + sigma.T) / 2)} instead."
                 )
 
-    def moments(self, step=None, proportions=None) -> Moments:
+    def moments(self, step: Step | None = None, proportions: Proportions | None = None) -> Moments:
+        """E[xxᵀ] = mmᵀ + Σ beside the constant; each class is seen half the time."""
         self.refuse_proportions(proportions)
         n = self.mean.shape[0]
         second = jnp.outer(self.mean, self.mean) + self.covariance
@@ -119,7 +128,10 @@ class ClassGaussians(Task):
         input_mean = jnp.zeros(n + 1).at[n].set(1.0)
         return Moments(input_moment, cross_moment, jnp.eye(2) / 2, input_mean, jnp.full(2, 0.5))
 
-    def sample(self, key, batch, step=None, proportions=None):
+    def sample(
+        self, key: PRNGKeyArray, batch: int, step: Step | None = None, proportions: Proportions | None = None
+    ) -> tuple[Float[Array, "{batch} I"], Float[Array, "{batch} O"]]:
+        """x (batch, n + 1), the last column 1, and one-hot y (batch, 2)."""
         self.refuse_proportions(proportions)
         sign_key, noise_key = jax.random.split(key)
         positive = jax.random.bernoulli(sign_key, 0.5, (batch,))

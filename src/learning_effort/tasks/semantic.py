@@ -5,6 +5,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from ..errors import count
 from .base import Task
@@ -25,23 +26,25 @@ class SemanticHierarchy(Task):
 
     @property
     def input_size(self) -> int:
+        """I = 2^{h−1}, the number of items."""
         return 2 ** (self.levels - 1)
 
     @property
     def output_size(self) -> int:
+        """O = 2^h − 1, the number of properties."""
         return 2**self.levels - 1
 
     @property
-    def properties(self) -> np.ndarray:
+    def properties(self) -> Float[np.ndarray, "I O"]:
         """The items × properties matrix H, zeros and ones, (2^{h−1}, 2^h − 1)."""
         items = self.input_size
         return np.hstack([np.repeat(np.eye(2**level), items // 2**level, axis=0) for level in range(self.levels)])
 
     @property
-    def level_of_property(self) -> np.ndarray:
+    def level_of_property(self) -> Int[np.ndarray, " O"]:
         """The level of each property, 0 for the root, (2^h − 1,)."""
         return np.concatenate([np.full(2**level, level) for level in range(self.levels)])
 
-    def dataset(self):
-        """The items, one-hot, and their properties."""
+    def dataset(self) -> tuple[Float[Array, "I I"], Float[Array, "I O"]]:
+        """The items, one-hot (I, I), and their properties (I, O)."""
         return jnp.eye(self.input_size), jnp.asarray(self.properties)
