@@ -72,7 +72,9 @@ class Control(Described):
         self.interpolation = choice(interpolation, "interpolation", owner, ("hold", "linear"))
         if interpolation == "linear" and knots == 1:
             raise LearningEffortError(f"Linear interpolation of {owner} needs at least 2 knots. Got 1; use 'hold'.")
-        self.start = None if start is None else jax.tree.map(lambda s: array(s, "start", owner), start)
+        if start is not None and not isinstance(start, (list, tuple)):
+            start = array(start, "start", owner)
+        self.start = jax.tree.map(lambda s: array(s, "start", owner), start)
         if name is not None and not (isinstance(name, str) and name.isidentifier()):
             raise LearningEffortError(
                 f"The 'name' of {owner} must be a word of letters, digits and underscores. Got {name!r} instead."
