@@ -250,3 +250,25 @@ def test_starts_break_the_symmetry_of_hidden_units_and_vary_smoothly_in_time():
     again = another_start(both, start, 1)
     np.testing.assert_array_equal(again["gain"][0], moved["gain"][0])
     assert np.abs(np.asarray(another_start(both, start, 2)["gain"][0]) - moved["gain"][0]).max() > 0.01
+
+
+# Sizes -----------------------------------------------------------------------------------------------------------------
+
+SMALL = le.LinearNetwork(TASK, hidden=(2,))
+HUGE = {
+    "steps": lambda n: le.Problem(SMALL, le.Gain(), le.Steps(n)),
+    "steps under knots": lambda n: le.Problem(SMALL, le.Gain(knots=4), le.Steps(n)),
+    "hidden units": lambda n: le.LinearNetwork(TASK, hidden=(n,)),
+    "levels": lambda n: le.LinearNetwork(le.tasks.SemanticHierarchy(40), hidden=(2,)),
+    "pairs": lambda n: le.solve(problem(), le.QuasiNewton(memory=n), progress=False),
+    "gradients": lambda n: le.solve(problem(), le.QuasiNewton(max_gradients=n), progress=False),
+    "batch": lambda n: le.simulate(problem(), None, n, 2),
+    "seeds": lambda n: le.simulate(problem(), None, 4, n),
+}
+
+
+@pytest.mark.parametrize("size", [10**11, 10**20])
+@pytest.mark.parametrize("what", HUGE)
+def test_what_does_not_fit_into_memory_is_refused_before_anything_is_allocated(what, size):
+    with pytest.raises(le.LearningEffortError, match=r"needs about .* of memory, and .* are free. Try|whole number"):
+        HUGE[what](size)

@@ -13,6 +13,10 @@ from ..errors import count
 from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..problem.variants import with_learner
+from ..runtime import memory
+
+#: Each seed takes so many curves over all steps, and so many numbers for each weight and each sample of a batch, at least.
+CURVES, COPIES = 2, 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +53,15 @@ def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: in
     (`Learner.on_samples`).
     """
     count(batch_size, "batch_size", "simulate")
-    if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds):
-        seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds]
-    else:
-        seeds = list(range(count(seeds, "seeds", "simulate")))
+    chosen = isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds)
+    number = len(seeds) if chosen else count(seeds, "seeds", "simulate")
+    state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: problem.learner.init({}))))
+    memory.require(
+        number * (CURVES * problem.horizon.length + COPIES * (state + batch_size)),
+        f"Learning on batches of {batch_size:,} samples with {number:,} seeds at once",
+        "Try fewer seeds, or smaller batches.",
+    )
+    seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds] if chosen else list(range(number))
     if effort is not None:
         effort = problem.check_effort(effort)
     losses = _losses(problem, effort, batch_size, jnp.asarray(seeds))

@@ -1,28 +1,30 @@
 """A learner: how a network learns, step by step, under the signals that effort sends to its ports (theory.md §1, §3).
 
-To add one, subclass `Learner` and write `step_size`, `ports`, `init`, `step` and `loss` with jax.numpy; gradients, solvers and
-certificates follow. `on_samples` lets `le.simulate` learn the same thing on samples. `advance` and `pullback` may be written
-out for speed.
+To add one, subclass `Learner` and write `step_size`, `ports` (or `port_shapes`), `init`, `step` and `loss` with jax.numpy, or
+`GradientLearner` and `field` in place of `step`; gradients, solvers and certificates follow. `on_samples` lets `le.simulate`
+learn the same thing on samples. `advance`, and `record` with `pullback`, may be written out for speed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from ..errors import LearningEffortError
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
-from ..tasks.base import Task
-from .ports import ATTENTION, INITIAL_WEIGHTS, PROPORTIONS, RATE, Port, standard
+from ..tasks.base import Step, Task
+from .ports import ATTENTION, INITIAL_WEIGHTS, PROPORTIONS, RATE, Port, Shape, standard
 
 #: What ports take at one instant: an entry per driven port, absent when neutral.
 Signals = Mapping[str, Any]
+#: Weight matrices, layer 1 first; over a task set with a leading axis of tasks.
+Weights = list[Float[Array, "..."]]
 
 
 class Learner(Described):
@@ -51,7 +53,7 @@ class Learner(Described):
         return {name: standard(name, shape, **known.get(name, {})) for name, shape in self.port_shapes.items()}
 
     @property
-    def port_shapes(self) -> dict[str, Any]:
+    def port_shapes(self) -> dict[str, Shape]:
         """The shape of each port's signal at one instant: a tuple, or a list of tuples by layer."""
         return {name: port.shape for name, port in self.ports.items()}
 
@@ -68,14 +70,15 @@ class Learner(Described):
     @property
     def judged_as_learned(self) -> bool:
         """Whether performance is judged on what is learned."""
-        learned, *judged = self._tasks or [None]
-        return all(eqx.tree_equal(task, learned) for task in judged)
+        tasks = self._tasks
+        return all(eqx.tree_equal(task, tasks[0]) for task in tasks[1:])
 
     @property
     def _tasks(self) -> list[Task]:
+        """What it learns and, if that is something else, what it is judged on; none, if it has no task."""
         return [task for name in ("task", "evaluation") if (task := getattr(self, name, None)) is not None]
 
-    def on_samples(self, batch_size: int, seed: Int[Array, ""]) -> Learner:
+    def on_samples(self, batch_size: int, seed: Int[ArrayLike, ""]) -> Learner:
         """A learner with the same ports that learns on batches of samples, whose `rollout` is what `le.simulate` gives.
 
         **Arguments:** `batch_size` samples a step; `seed` of the samples, a number that may be mapped over.
@@ -99,28 +102,28 @@ class Learner(Described):
         """The state at step 0, given the static signals."""
         raise NotImplementedError
 
-    def step(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> PyTree:
+    def step(self, state: PyTree, k: Step, signals: Signals) -> PyTree:
         """The state at step k + 1."""
         raise NotImplementedError
 
-    def loss(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> Float[Array, ""]:
+    def loss(self, state: PyTree, k: Step, signals: Signals) -> Float[Array, ""]:
         """The performance loss L at step k."""
         raise NotImplementedError
 
-    def weights(self, state: PyTree) -> list[Float[Array, "..."]]:
+    def weights(self, state: PyTree) -> Weights:
         """The weights in a state, layer 1 first, for reports."""
         return [leaf for leaf in jax.tree.leaves(state) if eqx.is_inexact_array(leaf)]
 
-    def advance(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> tuple[PyTree, Float[Array, ""]]:
+    def advance(self, state: PyTree, k: Step, signals: Signals) -> tuple[PyTree, Float[Array, ""]]:
         """Step and loss together, where work can be shared."""
         return self.step(state, k, signals), self.loss(state, k, signals)
 
-    def record(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> tuple[PyTree, Float[Array, ""], PyTree]:
+    def record(self, state: PyTree, k: Step, signals: Signals) -> tuple[PyTree, Float[Array, ""], PyTree]:
         """As `advance`, and third what `pullback` is to be given of this step: the state, unless work can be saved."""
         return *self.advance(state, k, signals), state
 
     def pullback(
-        self, record: PyTree, k: Int[Array, ""], signals: Signals, state_cotangent: PyTree, loss_cotangent
+        self, record: PyTree, k: Step, signals: Signals, state_cotangent: PyTree, loss_cotangent: Float[Array, ""]
     ) -> tuple[PyTree, Signals]:
         """The transposed derivative of `advance`: cotangents of (next state, loss) to cotangents of (state, signals).
 
@@ -129,7 +132,9 @@ class Learner(Described):
         _, transpose = jax.vjp(lambda s, u: self.advance(s, k, u), record, signals)
         return transpose((state_cotangent, loss_cotangent))
 
-    def accuracy(self, weights, steps=None, signals: Signals | None = None) -> Float[Array, " S"]:
+    def accuracy(
+        self, weights: Sequence[Any], steps: Any = None, signals: Signals | None = None
+    ) -> Float[Array, " S"]:
         """How often it is right, for learners that classify (`Classifier`). **Raises:** `LearningEffortError` for others."""
         raise LearningEffortError(f"{type(self).__name__} does not classify, so it has no accuracy.")
 
@@ -149,7 +154,7 @@ class GradientLearner(Learner):
         """τ, in units of time."""
         return jnp.ones(())
 
-    def field(self, state: PyTree, k: Int[Array, ""], signals: Signals) -> PyTree:
+    def field(self, state: PyTree, k: Step, signals: Signals) -> PyTree:
         """f at step k, before the rate port: what the state follows."""
         raise NotImplementedError
 
@@ -157,12 +162,13 @@ class GradientLearner(Learner):
         """(Δt/τ)(1 + u): how far a step follows the field."""
         return self.step_size / self.time_scale * (1.0 + signals[RATE] if RATE in signals else 1.0)
 
-    def step(self, state, k, signals):
+    def step(self, state: PyTree, k: Step, signals: Signals) -> PyTree:
+        """state + (Δt/τ)(1 + u) f."""
         rate = self.effective_rate(signals)
         return jax.tree.map(lambda w, f: w + rate * f, state, self.field(state, k, signals))
 
 
-def check_tasks(task: Task, evaluation: Task | None, name: str) -> None:
+def check_tasks(task: Any, evaluation: Any, name: str) -> None:
     """**Raises:** `LearningEffortError` if these are not tasks, or do not go together."""
     if not isinstance(task, Task):
         raise LearningEffortError(f"The 'task' of {name} must be a task, such as le.tasks.Arrays(x, y). Got {task!r}.")

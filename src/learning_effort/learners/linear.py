@@ -11,15 +11,15 @@ about two forward passes and with no large intermediate. What the forward pass k
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..tasks.base import Moments
-from .base import Signals
-from .moments import MomentLearner, Weights, effective_weights, through_gains
+from ..tasks.base import Moments, Step
+from .base import Signals, Weights
+from .moments import MomentLearner, effective_weights, through_gains
 from .ports import ATTENTION, GAIN, PROPORTIONS, RATE
 
 
@@ -29,7 +29,7 @@ class Record(NamedTuple):
 
     weights: Weights
     prefixes: Weights
-    residual: Float[Array, "O I"]
+    residual: Float[Array, "*tasks O I"]
     descent: Weights | None
 
 
@@ -48,26 +48,36 @@ class LinearNetwork(MomentLearner):
     **Ports:** gain, rate, attention, initial_weights, and proportions where the task has them.
     """
 
-    def moment_field(self, weights, moments, signals):
+    if TYPE_CHECKING:  # the inherited one, where a type checker would make one of the fields
+        __init__ = MomentLearner.__init__
+
+    def moment_field(self, weights: Weights, moments: Moments, signals: Signals) -> Weights:
+        """fˡ = (BˡᵀE Aˡ⁻¹ᵀ) ∘ (1 + gˡ) − λWˡ of every layer."""
         effective = effective_weights(weights, signals)
         prefixes = _prefixes(effective)
         error = _attended(_residual(prefixes[-1], moments), signals)
         return self._field(weights, self._descent(weights, effective, prefixes, error), signals)
 
-    def moment_loss(self, weights, moments, signals):
+    def moment_loss(self, weights: Weights, moments: Moments, signals: Signals) -> Float[Array, ""]:
+        """ℓ(W̃), with decay and noise."""
         product = _prefixes(effective_weights(weights, signals))[-1]
         return _task_loss(product, _residual(product, moments), moments) + self.penalty(weights)
 
-    def advance(self, state, k, signals):
+    def advance(self, state: Weights, k: Step, signals: Signals) -> tuple[Weights, Float[Array, ""]]:
+        """Step and loss, which share their products."""
         return self.record(state, k, signals)[:2]
 
-    def record(self, state, k, signals):
+    def record(self, state: Weights, k: Step, signals: Signals) -> tuple[Weights, Float[Array, ""], Record]:
+        """As `advance`, and the `Record` of the step."""
         learned, judged = self.learned_moments(k, signals), self.judged_moments(k)
         recorded = partial(self._record, self._judged_as_learned(signals))
         next_state, loss, record = self.over_set(recorded, 3)(state, learned, judged, signals)
         return next_state, loss.mean(), record
 
-    def pullback(self, record, k, signals, state_cotangent, loss_cotangent):
+    def pullback(
+        self, record: Record, k: Step, signals: Signals, state_cotangent: Weights, loss_cotangent: Float[Array, ""]
+    ) -> tuple[Weights, Signals]:
+        """Written out (theory.md §4.6): the cotangents of weights and signals, those of a task set's networks together."""
         proportions = signals.get(PROPORTIONS)
         if proportions is None:
             learned = self.learned_moments(k, signals)
@@ -86,9 +96,10 @@ class LinearNetwork(MomentLearner):
         return state_cotangent, signal_cotangents
 
     def _judged_as_learned(self, signals: Signals) -> bool:
+        """Whether performance is judged on the moments that are learned, at these proportions."""
         return self.evaluation is None and PROPORTIONS not in signals
 
-    def _descent(self, weights, effective, prefixes, error) -> Weights:
+    def _descent(self, weights: Weights, effective: Weights, prefixes: Weights, error: Float[Array, "O I"]) -> Weights:
         """−∂(Σ a_o ℓ_o)/∂W̃ˡ of every layer."""
         descent, back = [], error
         for layer in reversed(range(len(weights))):
@@ -97,10 +108,14 @@ class LinearNetwork(MomentLearner):
                 back = effective[layer].T @ back
         return descent[::-1]
 
-    def _field(self, weights, descent, signals) -> Weights:
+    def _field(self, weights: Weights, descent: Weights, signals: Signals) -> Weights:
+        """f of every layer, from the descent along W̃ˡ: through the gains, less decay."""
         return [f - self.weight_decay * w for f, w in zip(through_gains(descent, signals), weights, strict=True)]
 
-    def _record(self, shared: bool, weights, learned: Moments, judged: Moments, signals: Signals):
+    def _record(
+        self, shared: bool, weights: Weights, learned: Moments, judged: Moments, signals: Signals
+    ) -> tuple[Weights, Float[Array, ""], Record]:
+        """`record` of one network on one task; `shared`, if it is judged on what is learned."""
         effective = effective_weights(weights, signals)
         prefixes = _prefixes(effective)
         product = prefixes[-1]
@@ -112,14 +127,24 @@ class LinearNetwork(MomentLearner):
         needed = GAIN in signals or RATE in signals
         return after, loss, Record(weights, prefixes[1:], residual, descent if needed else None)
 
-    def _pullback(self, shared: bool, record: Record, learned, judged, costate, signals, loss_cotangent):
+    def _pullback(
+        self,
+        shared: bool,
+        record: Record,
+        learned: Moments,
+        judged: Moments,
+        costate: Weights,
+        signals: Signals,
+        loss_cotangent: Float[Array, ""],
+    ) -> tuple[Weights, dict[str, Any], Moments | None]:
         """Cotangents of weights, signals and learned moments; one network on one task (theory.md §4.6).
 
         What is pulled back is ⟨P, W + r f⟩ + c L, with P the costate, r the effective rate and c the loss cotangent. Decay
         apart, r⟨P, f⟩ = Σ_l ⟨Vˡ, Dˡ⟩ with the direction Vˡ = r Pˡ ∘ (1 + gˡ) and the descent Dˡ = BˡᵀE Aˡ⁻¹ᵀ. It is ⟨Q, E⟩,
         Q = Σ_l Bˡ Vˡ Aˡ⁻¹ being the derivative of the product W̃ in the direction V.
         """
-        weights, _, residual, descent = record
+        weights, _, residual, kept_descent = record
+        descent = kept_descent or []  # kept where a signal needs it
         rate = self.effective_rate(signals)
         effective = effective_weights(weights, signals)
         prefixes = [effective[0], *record.prefixes]
@@ -137,7 +162,7 @@ class LinearNetwork(MomentLearner):
             p * (1.0 - rate * decay) + e + loss_cotangent * decay * w
             for p, e, w in zip(costate, through_gains(to_effective, signals), weights, strict=True)
         ]
-        to_signals = {}
+        to_signals: dict[str, Any] = {}
         if GAIN in signals:  # in W̃ = W ∘ (1 + g), and in the direction V = r P ∘ (1 + g)
             to_signals[GAIN] = type(signals[GAIN])(
                 None if g is None else e * w + rate * p * f
@@ -165,7 +190,14 @@ def _tangents(direction: Weights, effective: Weights, prefixes: Weights) -> Weig
     return tangents
 
 
-def _through_layers(to_tangent, to_product, direction, tangents, effective, prefixes) -> Weights:
+def _through_layers(
+    to_tangent: Float[Array, "O I"],
+    to_product: Float[Array, "O I"],
+    direction: Weights,
+    tangents: Weights,
+    effective: Weights,
+    prefixes: Weights,
+) -> Weights:
     """The cotangents of every W̃ˡ from those of the last tangent Tᴸ and of the product Aᴸ, down the recursions of both.
 
     From Aˡ = W̃ˡAˡ⁻¹ and Tˡ = W̃ˡTˡ⁻¹ + VˡAˡ⁻¹: W̃ˡ receives āˡAˡ⁻¹ᵀ + t̄ˡTˡ⁻¹ᵀ, Aˡ⁻¹ receives W̃ˡᵀāˡ + Vˡᵀt̄ˡ, Tˡ⁻¹ receives W̃ˡᵀt̄ˡ;
@@ -181,6 +213,7 @@ def _through_layers(to_tangent, to_product, direction, tangents, effective, pref
 
 
 def _prefixes(effective: Weights) -> Weights:
+    """The products Aˡ = W̃ˡ … W̃¹ of every layer."""
     prefixes = [effective[0]]
     for w in effective[1:]:
         prefixes.append(w @ prefixes[-1])
@@ -193,9 +226,10 @@ def _residual(product: Float[Array, "O I"], moments: Moments) -> Float[Array, "O
 
 
 def _attended(array: Float[Array, "O I"], signals: Signals) -> Float[Array, "O I"]:
+    """D times an array, D the diagonal of attention to outputs."""
     return array * signals[ATTENTION][:, None] if ATTENTION in signals else array
 
 
-def _task_loss(product, residual, moments: Moments):
+def _task_loss(product: Float[Array, "O I"], residual: Float[Array, "O I"], moments: Moments) -> Float[Array, ""]:
     """ℓ(W̃) = ½Tr Σy − Tr(W̃Σxy) + ½Tr(W̃Σx W̃ᵀ), with the residual already at hand."""
     return (jnp.trace(moments.output_moment) - jnp.sum(product * (moments.cross_moment.T + residual))) / 2

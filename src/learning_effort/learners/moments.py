@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..errors import LearningEffortError, array, count, number, require_float64
+from ..errors import Given, LearningEffortError, Number, Numbers, array, count, number, require_float64
+from ..runtime import memory
 from ..runtime.modules import replaced
 from ..runtime.random_keys import key as key_of
-from ..tasks.base import Moments, Samples, Task
+from ..tasks.base import Moments, Samples, Step, Task
 from ..tasks.datasets import drawing
 from . import ports
 from .accuracy import JUDGED_SAMPLES, Classifier
-from .base import GradientLearner, Learner, Signals, check_tasks
+from .base import GradientLearner, Learner, Signals, Weights, check_tasks
 from .minibatch import MinibatchNetwork
 
-Weights = list[Float[Array, "rows columns"]]
+#: So many arrays of the weights' size are made when learning is unrolled, at least.
+COPIES = 4
 #: Sizes of hidden layers where neither they nor weights are given.
 DEFAULT_HIDDEN = (30,)
 
@@ -39,16 +44,16 @@ class MomentLearner(GradientLearner, Classifier):
 
     def __init__(
         self,
-        task: Task,
-        hidden: tuple[int, ...] | None = None,
-        learning_rate=5e-3,
-        weight_decay=0.0,
-        noise=0.0,
-        time_constant=1.0,
-        init_scale=1e-2,
-        seed: int = 0,
-        weights: Weights | None = None,
-        evaluation: Task | None = None,
+        task: Given[Task],
+        hidden: Given[int | Sequence[int] | None] = None,
+        learning_rate: Number = 5e-3,
+        weight_decay: Number = 0.0,
+        noise: Number = 0.0,
+        time_constant: Number = 1.0,
+        init_scale: Number = 1e-2,
+        seed: Given[int] = 0,
+        weights: Given[Sequence[Numbers] | None] = None,
+        evaluation: Given[Task | None] = None,
     ):
         name = type(self).__name__
         require_float64(name)
@@ -68,6 +73,12 @@ class MomentLearner(GradientLearner, Classifier):
             self.initial_weights = _check_weights(weights, hidden, task, name)
             return
         sizes = (task.input_size, *(DEFAULT_HIDDEN if hidden is None else hidden), task.output_size)
+        moments = (task.input_size + task.output_size) ** 2
+        memory.require(
+            COPIES * sum(rows * columns for rows, columns in zip(sizes[1:], sizes[:-1], strict=True)) + moments,
+            f"{name} with layers of {', '.join(map(str, sizes))} units",
+            "Try smaller hidden layers, or a task with fewer inputs and outputs.",
+        )
         scale = number(init_scale, "init_scale", name, 0.0)
         keys = jax.random.split(key_of(count(seed, "seed", name, 0)), len(sizes) - 1)
         self.initial_weights = [
@@ -76,25 +87,29 @@ class MomentLearner(GradientLearner, Classifier):
         ]
 
     @property
-    def step_size(self):
+    def step_size(self) -> Float[Array, ""]:
+        """Δt, which is the learning rate."""
         return self.learning_rate
 
     @property
-    def time_scale(self):
+    def time_scale(self) -> Float[Array, ""]:
+        """τ, the time constant."""
         return self.time_constant
 
     @property
-    def ports(self):
+    def ports(self) -> dict[str, ports.Port]:
+        """Gain, rate, attention, initial weights, and proportions where the task has them."""
         shapes = [tuple(w.shape[-2:]) for w in self.initial_weights]
         return ports.named(
             ports.gain(shapes),
             ports.rate(),
             ports.attention(self.task.output_size, self.task.output_groups),
             ports.initial_weights(shapes, self.initial_weights),
-            *([ports.proportions(self.task.neutral_proportions())] if self.task.parts else []),
+            *([ports.proportions(own)] if (own := self.task.neutral_proportions()) is not None else []),
         )
 
-    def prepared(self):
+    def prepared(self) -> Learner:
+        """The same network with its tasks' moments computed once."""
         evaluation = None if self.evaluation is None else self.evaluation.prepared()
         return eqx.tree_at(
             lambda learner: (learner.task, learner.evaluation),
@@ -103,44 +118,48 @@ class MomentLearner(GradientLearner, Classifier):
             is_leaf=lambda leaf: leaf is None,
         )
 
-    def with_longer_steps(self, factor):
+    def with_longer_steps(self, factor: int) -> Learner | None:
+        """The same network at a learning rate `factor` times as large; None where its tasks cannot follow."""
         task = self.task.with_longer_steps(factor)
         evaluation = None if self.evaluation is None else self.evaluation.with_longer_steps(factor)
         if task is None or (evaluation is None) != (self.evaluation is None):
             return None
         return replaced(self, task=task, evaluation=evaluation, learning_rate=self.learning_rate * factor)
 
-    def on_samples(self, batch_size: int, seed: Int[Array, ""]) -> Learner:
+    def on_samples(self, batch_size: int, seed: Int[ArrayLike, ""]) -> Learner:
         """The same network on mini-batches: see `MinibatchNetwork`."""
         return MinibatchNetwork(self, jnp.asarray(seed), batch_size)
 
     def init(self, static: Signals) -> Weights:
+        """The initial weights; over a task set the same for every task."""
         weights = list(static.get(ports.INITIAL_WEIGHTS, self.initial_weights))
         if self.task.is_set:
             return [jnp.broadcast_to(w, (len(self.task.tasks), *w.shape)) for w in weights]
         return weights
 
-    def field(self, state: Weights, k: Int[Array, ""], signals: Signals) -> Weights:
+    def field(self, state: Weights, k: Step, signals: Signals) -> Weights:
+        """`moment_field` at the moments of step k."""
         moments = self.learned_moments(k, signals)
         return self.over_set(self.moment_field, 2)(state, moments, signals)
 
-    def loss(self, state: Weights, k: Int[Array, ""], signals: Signals) -> Float[Array, ""]:
+    def loss(self, state: Weights, k: Step, signals: Signals) -> Float[Array, ""]:
+        """`moment_loss` at the moments performance is judged on; the mean over a task set."""
         return self.over_set(self.moment_loss, 2)(state, self.judged_moments(k), signals).mean()
 
-    def learned_moments(self, k, signals: Signals) -> Moments:
+    def learned_moments(self, k: Step, signals: Signals) -> Moments:
         """The moments the learner descends at step k."""
         return self.task.moments(k, signals.get(ports.PROPORTIONS))
 
-    def judged_moments(self, k) -> Moments:
+    def judged_moments(self, k: Step) -> Moments:
         """The moments performance is judged on at step k: those of the evaluation task at its own proportions."""
         return (self.task if self.evaluation is None else self.evaluation).moments(k)
 
-    def judged_samples(self, k) -> Samples:
+    def judged_samples(self, k: Step) -> Samples:
         """The samples of the evaluation task at step k: its data set, or draws of it."""
         judge = self.task if self.evaluation is None else self.evaluation
         return judge.in_force(judge.samples(drawing(key_of(0), JUDGED_SAMPLES)), k)
 
-    def over_set(self, function, mapped: int):
+    def over_set(self, function: Callable, mapped: int) -> Callable:
         """`function`, mapped over the leading axis of its first `mapped` arguments if the task is a set."""
         if not self.task.is_set:
             return function
@@ -163,9 +182,11 @@ class MomentLearner(GradientLearner, Classifier):
         return x @ last.T
 
     def moment_field(self, weights: Weights, moments: Moments, signals: Signals) -> Weights:
+        """f = −∇J, decay included, for each layer; one network on one task."""
         raise NotImplementedError
 
     def moment_loss(self, weights: Weights, moments: Moments, signals: Signals) -> Float[Array, ""]:
+        """The performance loss, decay and noise included; one network on one task."""
         raise NotImplementedError
 
 
@@ -180,7 +201,8 @@ def through_gains(arrays: Weights, signals: Signals) -> Weights:
     return effective_weights(arrays, signals)
 
 
-def _check_weights(weights, hidden, task, name) -> Weights:
+def _check_weights(weights: Any, hidden: tuple[int, ...] | None, task: Task, name: str) -> Weights:
+    """Initial weights as arrays. **Raises:** `LearningEffortError` if they fit neither the task nor `hidden`."""
     if not isinstance(weights, (list, tuple)) or not weights:
         raise LearningEffortError(f"The 'weights' of {name} must be a list of matrices, layer 1 first.")
     weights = [array(w, f"weights[{i}]", name) for i, w in enumerate(weights)]

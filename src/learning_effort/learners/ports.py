@@ -7,11 +7,15 @@ join. Learners offer ports and controls ask them; nothing else needs to know wha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+from jaxtyping import Array, Float
 
 from ..errors import LearningEffortError
 
+#: The names of the usual ports.
 GAIN, RATE, ATTENTION, PROPORTIONS, INITIAL_WEIGHTS = "gain", "rate", "attention", "proportions", "initial_weights"
 
 
@@ -19,7 +23,7 @@ class Clash(LearningEffortError):
     """Two signals cannot join; the message names the part of the port that both drive ("" for all of it)."""
 
 
-def alone(one: Any, other: Any) -> Any:
+def alone(one: Any, other: Any) -> NoReturn:
     """Signals that do not join: a port for one control. **Raises:** `Clash`."""
     raise Clash("")
 
@@ -45,6 +49,10 @@ def compounded(one: Any, other: Any) -> Any:
     return (1.0 + one) * (1.0 + other) - 1.0
 
 
+#: The shape of a signal at one instant: a tuple, or a list of tuples by layer.
+Shape = tuple[int, ...] | Sequence[tuple[int, ...]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Port:
     """Where effort can act.
@@ -58,14 +66,14 @@ class Port:
     """
 
     name: str
-    shape: tuple[int, ...] | list[tuple[int, ...]]
+    shape: Shape
     neutral: Any = 0.0
     groups: tuple[int, ...] | None = None
     join: Callable[[Any, Any], Any] = alone
     static: bool = False
 
 
-def gain(shapes: list[tuple[int, ...]]) -> Port:
+def gain(shapes: Sequence[tuple[int, ...]]) -> Port:
     """Gains on weight matrices of these shapes, W̃ˡ = Wˡ ∘ (1 + gˡ); a signal is a tuple, None where a layer is not driven."""
     return Port(GAIN, shapes, 0.0, join=by_layer)
 
@@ -80,12 +88,12 @@ def attention(outputs: int, groups: tuple[int, ...] | None = None) -> Port:
     return Port(ATTENTION, (outputs,), 1.0, groups, multiplied)
 
 
-def proportions(own: Any) -> Port:
+def proportions(own: Float[Array | np.ndarray, " parts"]) -> Port:
     """The shares p of the parts of what is learned, `own` (parts,) if nothing is changed."""
     return Port(PROPORTIONS, own.shape[-1:], own)
 
 
-def initial_weights(shapes: list[tuple[int, ...]], own: list) -> Port:
+def initial_weights(shapes: Sequence[tuple[int, ...]], own: Sequence[Float[Array, "..."]]) -> Port:
     """Where learning starts: arrays of these shapes, `own` if nothing is changed."""
     return Port(INITIAL_WEIGHTS, shapes, own, static=True)
 
@@ -104,7 +112,7 @@ STANDARD: dict[str, dict[str, Any]] = {
 }
 
 
-def standard(name: str, shape: Any, **more: Any) -> Port:
+def standard(name: str, shape: Shape, **more: Any) -> Port:
     """The port of this name from the shape of its signal, and what `more` is known; another name's is neutral at 0, for one
     control."""
     return Port(name, shape, **(STANDARD.get(name, {}) | more))

@@ -14,24 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from .. import losses
-from ..errors import count, number, require_float64
+from ..errors import Given, Number, count, number, require_float64
 from ..runtime.modules import replaced
 from ..runtime.random_keys import key as key_of
-from ..tasks.base import Samples, Task
+from ..tasks.base import Samples, Step, Task
 from ..tasks.datasets import drawing, refuse
 from . import ports
 from .accuracy import JUDGED_SAMPLES, Classifier
-from .base import Learner, Signals, check_tasks
+from .base import Signals, Weights, check_tasks
 from .sampled_checks import check_targets, check_trainable
+
+if TYPE_CHECKING:
+    import optax
 
 
 class Role(Enum):
@@ -39,6 +42,12 @@ class Role(Enum):
 
     TRAINED = "trained"
     FIXED = "fixed"
+
+
+#: An optimiser's state as float64 arrays.
+Packed = list[Float[Array, "..."]]
+#: The trained arrays and the optimiser's state.
+State = tuple[Weights, Packed]
 
 
 class SampledNetwork(Classifier):
@@ -75,20 +84,20 @@ class SampledNetwork(Classifier):
     judged: Samples | None
     batch_size: int | None = eqx.field(static=True)
     structure: Any = eqx.field(static=True)
-    roles: tuple = eqx.field(static=True)
+    roles: tuple[Any, ...] = eqx.field(static=True)
     optimizer: Any = eqx.field(static=True)
     terms: Callable = eqx.field(static=True)
 
     def __init__(
         self,
-        task: Task,
-        module,
-        optimizer,
-        loss: Callable = losses.squared,
-        batch_size: int | None = None,
-        step_size=5e-3,
-        seed: int = 0,
-        evaluation: Task | None = None,
+        task: Given[Task],
+        module: Given[Callable],
+        optimizer: Given[optax.GradientTransformation],
+        loss: Given[Callable] = losses.squared,
+        batch_size: Given[int | None] = None,
+        step_size: Number = 5e-3,
+        seed: Given[int] = 0,
+        evaluation: Given[Task | None] = None,
     ):
         name = type(self).__name__
         require_float64(name)
@@ -109,11 +118,13 @@ class SampledNetwork(Classifier):
         check_targets(self)
 
     @property
-    def step_size(self):
+    def step_size(self) -> Float[Array, ""]:
+        """Δt, as given."""
         return self.step_length
 
     @property
-    def ports(self):
+    def ports(self) -> dict[str, ports.Port]:
+        """Rate, attention, initial weights, gain where the module has matrices, and proportions where the task has them."""
         shapes = [w.shape for w in self.initial_weights]
         matrices = [s for s in shapes if len(s) == 2]
         return ports.named(
@@ -121,14 +132,18 @@ class SampledNetwork(Classifier):
             ports.attention(self.task.output_size, self.task.output_groups),
             ports.initial_weights(shapes, self.initial_weights),
             *([ports.gain(matrices)] if matrices else []),
-            *([ports.proportions(self.task.neutral_proportions())] if self.task.parts else []),
+            *([ports.proportions(own)] if (own := self.task.neutral_proportions()) is not None else []),
         )
 
-    def on_samples(self, batch_size: int, seed) -> Learner:
+    def on_samples(self, batch_size: int, seed: Int[ArrayLike, ""]) -> SampledNetwork:
         """The same network on batches of this size, drawn with this seed in place of its own."""
         return replaced(self, batch_size=batch_size, seed=jnp.asarray(seed))
 
-    def prepared(self):
+    def prepared(self) -> SampledNetwork:
+        """The same network with the samples it learns on and is judged on at hand, where they stay the same.
+
+        **Raises:** `LearningEffortError` for a task without a data set that is to be learned without a batch size.
+        """
         learned = self.learned
         if learned is None and self.batch_size is None:
             learned = self.task.samples(refuse)
@@ -138,7 +153,8 @@ class SampledNetwork(Classifier):
             judged = self._judge.samples(draw)
         return replaced(self, learned=learned, judged=judged)
 
-    def init(self, static: Signals):
+    def init(self, static: Signals) -> State:
+        """The trained arrays and the optimiser's state at step 0; over a task set with a leading axis of tasks."""
         weights = [jnp.asarray(w) for w in static.get(ports.INITIAL_WEIGHTS, self.initial_weights)]
         state = weights, _packed(self.optimizer.init(self._tree(weights)))
         if self.task.is_set:
@@ -146,17 +162,21 @@ class SampledNetwork(Classifier):
             return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (tasks, *leaf.shape)), state)
         return state
 
-    def step(self, state, k, signals: Signals):
+    def step(self, state: State, k: Step, signals: Signals) -> State:
+        """The first half of `advance`."""
         return self.advance(state, k, signals)[0]
 
-    def loss(self, state, k, signals: Signals):
+    def loss(self, state: State, k: Step, signals: Signals) -> Float[Array, ""]:
+        """The loss on the samples performance is judged on; the mean over a task set."""
         judged = self.judged_samples(k)
         return self._over_set(lambda weights, samples: self._losses(weights, samples, signals).sum())(state[0], judged).mean()
 
-    def weights(self, state):
+    def weights(self, state: State) -> Weights:
+        """The trained arrays, in the module's order."""
         return state[0]
 
-    def advance(self, state, k, signals: Signals):
+    def advance(self, state: State, k: Step, signals: Signals) -> tuple[State, Float[Array, ""]]:
+        """One update of the optimiser, times 1 + u, and the loss before it."""
         learned = self.learned_samples(k, signals)
         # Performance on the samples that were learned from comes with their gradient.
         judged = None if self._judged_as_learned and ports.PROPORTIONS not in signals else self.judged_samples(k)
@@ -174,31 +194,36 @@ class SampledNetwork(Classifier):
         state, loss = self._over_set(one)(state, learned, judged)
         return state, loss.mean()
 
-    def learned_samples(self, k, signals: Signals) -> Samples:
+    def learned_samples(self, k: Step, signals: Signals) -> Samples:
         """The samples learned from at step k."""
         proportions = signals.get(ports.PROPORTIONS)
         if self.batch_size is not None:
             key = jax.random.fold_in(key_of(self.seed), 1 + k)
             return self.task.draw(key, self.batch_size, k, proportions)
-        return self.task.in_force(self.prepared().learned, k, proportions)
+        kept = self.prepared().learned
+        assert kept is not None  # there is no batch size
+        return self.task.in_force(kept, k, proportions)
 
-    def judged_samples(self, k) -> Samples:
+    def judged_samples(self, k: Step) -> Samples:
         """The samples performance is judged on at step k."""
-        kept = self.prepared()
-        return self._judge.in_force(kept.learned if self._judged_as_learned else kept.judged, k)
+        prepared = self.prepared()
+        kept = prepared.learned if self._judged_as_learned else prepared.judged
+        assert kept is not None  # `prepared` has seen to it
+        return self._judge.in_force(kept, k)
 
-    def predict(self, weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
+    def predict(self, weights: Weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
         """The network's outputs for inputs x, with gains on its matrices."""
         gains = iter(signals.get(ports.GAIN, ()))
         gained = [next(gains, None) if w.ndim == 2 else None for w in weights]
         effective = [w if g is None else w * (1.0 + g) for w, g in zip(weights, gained, strict=True)]
         return jax.vmap(self._assembled(effective))(x)
 
-    def prepared_for_judging(self) -> Learner:
+    def prepared_for_judging(self) -> SampledNetwork:
         """The same learner with its samples at hand."""
         return self.prepared()
 
-    def explain_nonfinite_gradient(self):
+    def explain_nonfinite_gradient(self) -> str:
+        """As for any learner, with what to try where it is the optimiser that has no derivative."""
         return (
             "The gradient of the value with respect to effort is not finite, although the value is: something on the way has "
             "no derivative. With optax.adam and its kin this is the square root of a squared gradient that is zero, as where "
@@ -209,35 +234,40 @@ class SampledNetwork(Classifier):
 
     @property
     def _judge(self) -> Task:
+        """The task performance is judged on."""
         return self.task if self.evaluation is None else self.evaluation
 
     @property
     def _judged_as_learned(self) -> bool:
+        """Whether performance is judged on the very samples that are learned."""
         return self.evaluation is None and self.batch_size is None
 
-    def _losses(self, weights, samples: Samples, signals: Signals) -> Float[Array, " O"]:
+    def _losses(self, weights: Weights, samples: Samples, signals: Signals) -> Float[Array, " O"]:
         """The loss of each output, averaged over the samples by their weights."""
         return samples.weights @ self.terms(self.predict(weights, samples.x, signals), samples.y)
 
-    def _objective(self, weights, samples: Samples, signals: Signals):
+    def _objective(
+        self, weights: Weights, samples: Samples, signals: Signals
+    ) -> tuple[Float[Array, ""], Float[Array, " O"]]:
+        """J, and the loss of each output without attention."""
         terms = self._losses(weights, samples, signals)
         return (signals[ports.ATTENTION] * terms if ports.ATTENTION in signals else terms).sum(), terms
 
-    def _over_set(self, function):
+    def _over_set(self, function: Callable) -> Callable:
         """`function`, mapped over the leading axis of its arguments if the task is a set."""
         return jax.vmap(function) if self.task.is_set else function
 
-    def _assembled(self, weights) -> Callable:
+    def _assembled(self, weights: Weights) -> Callable:
         """The module with these weights."""
         leaves = {Role.TRAINED: iter(weights), Role.FIXED: iter(self.fixed)}
         return jax.tree.unflatten(self.structure, [next(leaves[r]) if r in leaves else r for r in self.roles])
 
-    def _tree(self, weights) -> PyTree:
+    def _tree(self, weights: Weights) -> PyTree:
         """The weights as optimisers take them: the module, with None in place of everything else."""
         trained = iter(weights)
         return jax.tree.unflatten(self.structure, [next(trained) if r is Role.TRAINED else None for r in self.roles])
 
-    def _unpacked(self, kept: list[Float[Array, "..."]]) -> PyTree:
+    def _unpacked(self, kept: Packed) -> PyTree:
         """The optimiser's state, from what `_packed` made of it."""
         shapes, structure = jax.tree.flatten(jax.eval_shape(self.optimizer.init, self._tree(self.initial_weights)))
 
@@ -249,7 +279,7 @@ class SampledNetwork(Classifier):
         return jax.tree.unflatten(structure, map(restored, kept, shapes))
 
 
-def _packed(state: PyTree) -> list[Float[Array, "..."]]:
+def _packed(state: PyTree) -> Packed:
     """An optimiser's state as float64 arrays; whole numbers below 2⁵³ and random keys are exact."""
 
     def plain(leaf):
@@ -259,7 +289,7 @@ def _packed(state: PyTree) -> list[Float[Array, "..."]]:
     return [plain(leaf).astype(jnp.float64) for leaf in jax.tree.leaves(state)]
 
 
-def _role(leaf):
+def _role(leaf: Any) -> Any:
     """What a module's leaf is: a `Role`, or itself where it is no array."""
     if not isinstance(leaf, (jax.Array, np.ndarray)):
         return leaf

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +18,7 @@ from ..tasks.datasets import drawing
 DRAWN = 64
 
 
-def check_trainable(learner, module) -> None:
+def check_trainable(learner: Any, module: Any) -> None:
     """`learner`, a `SampledNetwork` with all its fields, and the module it was given.
 
     **Raises:** `LearningEffortError` if module, optimiser, loss and task do not go together.
@@ -70,8 +73,10 @@ def check_trainable(learner, module) -> None:
         ) from None
 
 
-def check_targets(learner) -> None:
-    """**Raises:** `LearningEffortError` if a loss of this package has no meaning for the targets that are learned or judged."""
+def check_targets(learner: Any) -> None:
+    """`learner`, a `SampledNetwork` with all its fields.
+
+    **Raises:** `LearningEffortError` if a loss of this package has no meaning for the targets that are learned or judged."""
     for what in ("task", "evaluation"):
         task = getattr(learner, what)
         if task is None or learner.terms not in (losses.cross_entropy, losses.binary_cross_entropy):
@@ -84,14 +89,17 @@ def check_targets(learner) -> None:
             raise LearningEffortError(f"The 'loss' of SampledNetwork does not fit its {what}: {why}.")
 
 
-def _optimizer_arguments(learner):
+def _optimizer_arguments(learner: Any) -> tuple[Any, Any, Any]:
+    """What the optimiser's `update` is given at step 0: weights in the place of their gradients, its state, weights."""
     weights, kept = learner.init({})
     if learner.task.is_set:
         weights, kept = jax.tree.map(lambda leaf: leaf[0], (weights, kept))
     return learner._tree(weights), learner._unpacked(kept), learner._tree(weights)
 
 
-def _shape(function, given: tuple[int, ...], what: str, words: str):
+def _shape(function: Callable, given: tuple[int, ...], what: str, words: str) -> Any:
+    """The shape of what a function of one array gives, None if that is no array. **Raises:** `LearningEffortError` if it
+    fails."""
     try:
         return getattr(jax.eval_shape(function, jax.ShapeDtypeStruct(given, jnp.float64)), "shape", None)
     except Exception as error:
@@ -101,4 +109,5 @@ def _shape(function, given: tuple[int, ...], what: str, words: str):
 
 
 def _first_line(error: Exception) -> str:
+    """An error's type and the first line of its message."""
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

@@ -6,9 +6,15 @@ learns with the true network.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from collections.abc import Sequence
+from typing import Any
 
-from ..errors import LearningEffortError
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..errors import Given, LearningEffortError
+from ..tasks.base import Moments, Task
+from .base import Signals, Weights
 from .moments import MomentLearner, effective_weights, through_gains
 from .ports import ATTENTION
 
@@ -21,17 +27,19 @@ class TanhNetwork(MomentLearner):
     **Raises:** `LearningEffortError` for another number of layers.
     """
 
-    def __init__(self, task, hidden=None, *args, **keywords):
+    def __init__(self, task: Given[Task], hidden: Given[int | Sequence[int] | None] = None, *args: Any, **keywords: Any):
         super().__init__(task, hidden, *args, **keywords)
         if len(self.initial_weights) != 2:
             raise LearningEffortError(
                 f"TanhNetwork has exactly one hidden layer, as in hidden=(30,). Got {len(self.initial_weights) - 1}."
             )
 
-    def activation(self, hidden):
+    def activation(self, hidden: Float[Array, "batch units"]) -> Float[Array, "batch units"]:
+        """tanh."""
         return jnp.tanh(hidden)
 
-    def moment_field(self, weights, moments, signals):
+    def moment_field(self, weights: Weights, moments: Moments, signals: Signals) -> Weights:
+        """f of both layers in the first-order closure."""
         first, second = effective_weights(weights, signals)
         mean, unit, slope, jacobian, spread, covariance = _expanded(first, moments)
         # Σxyᵀ − W²(φx̄ᵀ + JS) and its partner for the hidden layer's own moments, each row scaled by attention.
@@ -43,7 +51,8 @@ class TanhNetwork(MomentLearner):
         field = through_gains([slope[:, None] * (second.T @ to_inputs), to_hidden], signals)
         return [f - self.weight_decay * w for f, w in zip(field, weights, strict=True)]
 
-    def moment_loss(self, weights, moments, signals):
+    def moment_loss(self, weights: Weights, moments: Moments, signals: Signals) -> Float[Array, ""]:
+        """The loss in the first-order closure."""
         first, second = effective_weights(weights, signals)
         _, unit, _, jacobian, spread, covariance = _expanded(first, moments)
         output, outputs = second @ unit, second @ jacobian
@@ -52,8 +61,17 @@ class TanhNetwork(MomentLearner):
         return (jnp.trace(moments.output_moment) + size) / 2 - fit + self.penalty(weights)
 
 
-def _expanded(first, moments):
-    """x̄, φ, φ', J, and the centred moments S and R."""
+def _expanded(
+    first: Float[Array, "H I"], moments: Moments
+) -> tuple[
+    Float[Array, " I"],
+    Float[Array, " H"],
+    Float[Array, " H"],
+    Float[Array, "H I"],
+    Float[Array, "I I"],
+    Float[Array, "I O"],
+]:
+    """x̄ (I,), φ (H,), φ' (H,), J (H, I), and the centred moments S (I, I) and R (I, O)."""
     mean = moments.input_mean
     unit = jnp.tanh(first @ mean)
     slope = 1 - unit**2

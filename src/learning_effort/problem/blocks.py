@@ -11,7 +11,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.knots import Knots
 from ..runtime.devices import tuning
@@ -110,11 +110,12 @@ class Blocks:
         """How many steps the last block reaches beyond the horizon."""
         return self.number * self.length - self._steps
 
-    def _place(self, knots: Knots, start) -> tuple[Int[Array, ""], int]:
+    def _place(self, knots: Knots, start: Int[Array, ""]) -> tuple[Int[Array, ""], int]:
         """The first row of the window of the block at `start`, and its size."""
         return knots.first(start, self.length), knots.window(self.length)
 
-    def _pad(self, knots: Knots, rows):
+    def _pad(self, knots: Knots, rows: Float[Array, "K *E"]) -> Float[Array, "padded *E"]:
+        """`rows` with copies of the last appended, as many as the last block reaches beyond, where there is one a step."""
         if not knots.one_a_step or self._beyond == 0:
             return rows
         return jnp.concatenate([rows, jnp.broadcast_to(rows[-1:], (self._beyond, *rows.shape[1:]))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.base import Control
 from ..controls.knots import Knots, check_knots
-from ..errors import LearningEffortError, NotNumbers, floats, is_traced, shown
+from ..errors import Given, LearningEffortError, NotNumbers, floats, is_traced, shown
 from ..learners.base import Learner
 from ..learners.ports import Clash
 from .horizon import Steps
@@ -65,7 +66,7 @@ class EffortSpace(eqx.Module):
         """The effort that leaves the learner alone; it may cost something."""
         return {c.name: self._throughout(c, c.neutral_parameters(self.learner)) for c in self.controls}
 
-    def constant(self, parameters: Effort) -> Effort:
+    def constant(self, parameters: Given[Effort]) -> Effort:
         """The effort that holds each control at the parameters of one instant throughout; a number stands for all of them.
 
         **Raises:** `LearningEffortError` if names or shapes do not fit.
@@ -80,7 +81,7 @@ class EffortSpace(eqx.Module):
         upper = {c.name: jax.tree.map(lambda e, c=c: jnp.full(e.shape, c.upper), start[c.name]) for c in self.controls}
         return lower, upper
 
-    def check(self, effort: Effort) -> Effort:
+    def check(self, effort: Given[Effort]) -> Effort:
         """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
         wanted = jax.eval_shape(self.initial)
         self._require_names(effort)
@@ -106,6 +107,7 @@ class EffortSpace(eqx.Module):
         return checked
 
     def _require_names(self, effort: Any) -> None:
+        """**Raises:** `LearningEffortError` if `effort` is no dict with a key for each control."""
         names = {c.name for c in self.controls}
         if not isinstance(effort, dict) or set(effort) != names:
             given = sorted(map(str, effort)) if isinstance(effort, dict) else repr(effort)
@@ -141,14 +143,14 @@ class EffortSpace(eqx.Module):
         number = control.knots or self.horizon.knots or self.horizon.length
         return Knots(number, self.horizon.length, control.interpolation)
 
-    def each(self, effort: Effort, function) -> Effort:
+    def each(self, effort: Effort, function: Callable[[Knots, Any], Any]) -> Effort:
         """`function(knots, array)` on every array of the controls that vary in time; static ones as they are."""
         return {
             c.name: effort[c.name] if c.static else jax.tree.map(lambda e, c=c: function(self.knots(c), e), effort[c.name])
             for c in self.controls
         }
 
-    def parameters_at(self, effort: Effort, ks: Int[Array, " S"]) -> Effort:
+    def parameters_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> Effort:
         """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
         return self.each(effort, lambda knots, values: knots.at(values, ks))
 
@@ -178,7 +180,7 @@ class EffortSpace(eqx.Module):
                 self._send(signals, c, c.signal(effort[c.name], self.learner))
         return signals
 
-    def applied(self, parameters: Effort, ks: Int[Array, " S"]) -> tuple[dict[str, Any], Float[Array, " S"]]:
+    def applied(self, parameters: Effort, ks: Int[Array | np.ndarray, " S"]) -> tuple[dict[str, Any], Float[Array, " S"]]:
         """Signals (leading axis S) and total cost (S,) at steps `ks`, from what `parameters_at` gave."""
         signals: dict[str, Any] = {}
         costs = jnp.zeros(ks.shape)
@@ -191,7 +193,7 @@ class EffortSpace(eqx.Module):
             costs = costs + jax.vmap(lambda p, c=control: c.cost_of(p, self.learner))(own)
         return signals, costs
 
-    def signals_at(self, effort: Effort, ks: Int[Array, " S"]) -> dict[str, Any]:
+    def signals_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> dict[str, Any]:
         """The ports' signals at steps `ks`, each with a leading axis S."""
         return self.applied(self.parameters_at(effort, ks), ks)[0]
 
@@ -200,11 +202,13 @@ class EffortSpace(eqx.Module):
         costs = (c.cost_of(c.neutral_parameters(self.learner), self.learner) for c in self.controls)
         return sum(costs, jnp.zeros(()))
 
-    def _send(self, signals: dict[str, Any], control: Control, signal) -> None:
+    def _send(self, signals: dict[str, Any], control: Control, signal: Any) -> None:
+        """Put a control's signal with the `signals`, joined with what drives its port already."""
         before = signals.get(control.port)
         signals[control.port] = signal if before is None else self.learner.ports[control.port].join(before, signal)
 
     def _throughout(self, control: Control, parameters: PyTree) -> PyTree:
+        """The parameters of one instant at every knot: leading axis K, unless the control is static."""
         if control.static:
             return parameters
         return jax.tree.map(lambda p: jnp.broadcast_to(p, (self.knots(control).number, *p.shape)), parameters)

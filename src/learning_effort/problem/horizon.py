@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..controls.knots import check_knots
-from ..errors import count, is_traced
+from ..errors import Given, Number, count, is_traced
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
 
@@ -31,17 +32,19 @@ class Steps(Described):
     knots: int | None = eqx.field(static=True)
     used: Float[Array, ""] | None
 
-    def __init__(self, n: int, knots: int | None = None, used=None):
+    def __init__(self, n: Given[int], knots: Given[int | None] = None, used: Number | None = None):
         self.n = count(n, "n", "Steps", 2)
         self.knots = check_knots(knots, self.n, "Steps")
-        self.used = None if used is None else (used if is_traced(used) else jnp.asarray(used, float))
+        self.used = None if used is None else jnp.asarray(used) if is_traced(used) else jnp.asarray(used, float)
 
     @property
     def length(self) -> int:
         """N, the number of states."""
         return self.n
 
-    def weights(self, steps: Int[Array, " S"], step_size, discount) -> Float[Array, " S"]:
+    def weights(
+        self, steps: Int[Array | np.ndarray, " S"], step_size: Float[Array, ""], discount: Float[Array, ""]
+    ) -> Float[Array, " S"]:
         """γ^{t_k} Δt for each step index k (S,): what an instant's reward is worth."""
         weights = discount ** (steps * step_size) * step_size
         limit = self.n if self.used is None else self.used
@@ -59,7 +62,7 @@ class Objective(NamedTuple):
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
 
-    def weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
         return self.horizon.weights(ks, self.step_size, self.discount)
 
@@ -67,14 +70,16 @@ class Objective(NamedTuple):
         """v = −ηL − C, undiscounted."""
         return -self.reward_scale * losses - costs
 
-    def value(self, ks: Int[Array, " S"], losses: Float[Array, " S"], costs: Float[Array, " S"]) -> Float[Array, ""]:
+    def value(
+        self, ks: Int[Array | np.ndarray, " S"], losses: Float[Array, " S"], costs: Float[Array, " S"]
+    ) -> Float[Array, ""]:
         """What steps `ks` add to V."""
         return jnp.sum(self.weights(ks) * self.reward(losses, costs))
 
-    def loss_weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+    def loss_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂L at steps `ks`."""
         return -self.reward_scale * self.weights(ks)
 
-    def cost_weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+    def cost_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂C at steps `ks`."""
         return -self.weights(ks)

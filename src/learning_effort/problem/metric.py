@@ -5,7 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
+from jaxtyping import PyTree
 
+from ..controls.base import Control
+from ..learners.base import Learner
 from .effort import Effort
 from .problem import Problem
 
@@ -19,7 +22,7 @@ def metric(problem: Problem) -> Effort:
     Where the cost is flat at rest (norm deviation at zero) the Hessian is taken at neutral instead, and it is nowhere
     below `FLOOR` times the baseline's mean loss: the scale of the performance's own curvature.
     """
-    loss = problem.baseline().loss
+    loss = problem.thinned_rollout(None, jnp.zeros(1, int)).loss
     weights = problem.weights(jnp.arange(problem.horizon.length))
     scale = problem.reward_scale * jnp.sum(weights * loss) / jnp.sum(weights)
     floor = FLOOR * jnp.maximum(scale, 1e-6)
@@ -34,7 +37,7 @@ def metric(problem: Problem) -> Effort:
     return result
 
 
-def _cost_curvature(control, learner, parameters):
+def _cost_curvature(control: Control, learner: Learner, parameters: PyTree) -> PyTree:
     """The diagonal of the cost's Hessian at one instant, by one Hessian-vector product a parameter."""
     if control.cost is None:
         return jax.tree.map(jnp.zeros_like, parameters)

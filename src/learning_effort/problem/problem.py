@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
 from ..controls.base import Control
-from ..errors import LearningEffortError, is_traced, number, require_float64
+from ..errors import Given, LearningEffortError, Number, is_traced, number, require_float64
 from ..files.describe import Described
-from ..learners.base import Learner
+from ..learners.base import Learner, Weights
+from ..runtime import memory
 from ..runtime.modules import plain_method
 from . import unrolled
 from .effort import Effort, EffortSpace
 from .horizon import Objective, Steps
+
+#: A gradient takes so many arrays of effort's size, and so many curves over all steps.
+EFFORTS, CURVES = 6, 12
 
 
 class Rollout(NamedTuple):
@@ -27,11 +32,11 @@ class Rollout(NamedTuple):
     `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …).
     """
 
-    times: Float[Array, " N"]
-    loss: Float[Array, " N"]
-    cost: Float[Array, " N"]
-    reward: Float[Array, " N"]
-    weights: list[Float[Array, "N ..."]]
+    times: Float[Array | np.ndarray, " N"]
+    loss: Float[Array | np.ndarray, " N"]
+    cost: Float[Array | np.ndarray, " N"]
+    reward: Float[Array | np.ndarray, " N"]
+    weights: Sequence[Float[Array | np.ndarray, "N ..."]]
 
 
 class Problem(Described):
@@ -54,7 +59,14 @@ class Problem(Described):
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
 
-    def __init__(self, learner, controls, horizon, discount=0.99, reward_scale=1.0):
+    def __init__(
+        self,
+        learner: Given[Learner],
+        controls: Given[Control | Sequence[Control]],
+        horizon: Given[Steps | int],
+        discount: Number = 0.99,
+        reward_scale: Number = 1.0,
+    ):
         require_float64("Problem")
         if not isinstance(learner, Learner):
             raise LearningEffortError(f"The 'learner' of Problem must be a learner. Got {learner!r} instead.")
@@ -76,6 +88,26 @@ class Problem(Described):
         self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
         self._require_arrays()
         self.space.require_fitting()
+        self._require_room()
+
+    def _require_room(self) -> None:
+        """**Raises:** `LearningEffortError` if an effort and what a gradient takes beside it do not fit into memory."""
+        effort, steps = self.space.size, self.horizon.length
+        memory.require(
+            EFFORTS * effort + CURVES * steps,
+            f"A problem of {steps:,} steps whose effort has {effort:,} numbers",
+            "Try fewer steps, knots for the controls (knots=400), or controls with fewer numbers.",
+        )
+
+    def _require_room_for_all(self) -> None:
+        """**Raises:** `LearningEffortError` if the weights at all steps do not fit into memory."""
+        state = jax.eval_shape(lambda: self.learner.init({}))
+        numbers = sum(leaf.size for leaf in jax.tree.leaves(state)) * self.horizon.length
+        memory.require(
+            2 * numbers,
+            f"A rollout with the weights at all {self.horizon.length:,} steps",
+            "Try problem.thinned_rollout(effort, steps), with weights at some steps only.",
+        )
 
     def _require_arrays(self) -> None:
         """**Raises:** `LearningEffortError` for a part that is neither an array nor static: it cannot be compiled or mapped."""
@@ -107,7 +139,7 @@ class Problem(Described):
         """The effort that leaves the learner alone; it may cost something."""
         return self.space.neutral()
 
-    def constant_effort(self, parameters: Effort) -> Effort:
+    def constant_effort(self, parameters: Given[Effort]) -> Effort:
         """The effort that holds each control at the parameters of one instant throughout."""
         return self.space.constant(parameters)
 
@@ -115,7 +147,7 @@ class Problem(Described):
         """The lower and upper bounds, in effort's tree."""
         return self.space.bounds()
 
-    def check_effort(self, effort: Effort) -> Effort:
+    def check_effort(self, effort: Given[Effort]) -> Effort:
         """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
         return self.space.check(effort)
 
@@ -123,27 +155,27 @@ class Problem(Described):
         """K, the number of values a control has in time."""
         return self.space.knots(control).number
 
-    def parameters_at(self, effort: Effort, ks: Int[Array, " S"]) -> Effort:
+    def parameters_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> Effort:
         """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
         return self.space.parameters_at(effort, ks)
 
-    def signals_at(self, effort: Effort, ks: Int[Array, " S"]) -> dict[str, Any]:
+    def signals_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> dict[str, Any]:
         """The ports' signals at steps `ks`, each with a leading axis S."""
         return self.space.signals_at(effort, ks)
 
-    def weights(self, ks: Int[Array, " S"]) -> Float[Array, " S"]:
+    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
         return self.objective.weights(ks)
 
     # What a user asks ---------------------------------------------------------------------------------------------
 
     @plain_method
-    def value(self, effort: Effort) -> Float[Array, ""]:
+    def value(self, effort: Given[Effort]) -> Float[Array, ""]:
         """V under `effort`, which is not clipped to the box."""
         return _value(self, self.check_effort(effort))
 
     @plain_method
-    def value_and_gradient(self, effort: Effort) -> tuple[Float[Array, ""], Effort]:
+    def value_and_gradient(self, effort: Given[Effort]) -> tuple[Float[Array, ""], Effort]:
         """V and its exact discrete gradient ∂V/∂effort, in effort's tree (theory.md §4).
 
         **Raises:** `LearningEffortError`, unless it is being compiled or mapped, if V is finite and its gradient is not.
@@ -156,16 +188,21 @@ class Problem(Described):
         return value, gradient
 
     @plain_method
-    def rollout(self, effort: Effort) -> Rollout:
-        """Learning under `effort`, at all N states."""
+    def rollout(self, effort: Given[Effort]) -> Rollout:
+        """Learning under `effort`, at all N states.
+
+        **Raises:** `LearningEffortError` if that does not fit into memory.
+        """
+        self._require_room_for_all()
         return _rollout(self, self.check_effort(effort))
 
-    def thinned_rollout(self, effort: Effort | None, steps: Int[Array, " T"]) -> Rollout:
+    def thinned_rollout(self, effort: Given[Effort] | None, steps: Int[Array | np.ndarray, " T"]) -> Rollout:
         """As `rollout`, with weights (T, …) at the increasing `steps` only; effort None is the uncontrolled learner."""
         return _rollout(self, None if effort is None else self.check_effort(effort), jnp.asarray(steps))
 
     def baseline(self) -> Rollout:
-        """The uncontrolled learner: every port neutral, no cost."""
+        """The uncontrolled learner, at all N states: every port neutral, no cost."""
+        self._require_room_for_all()
         return _rollout(self, None)
 
     def baseline_value(self) -> Float[Array, ""]:
@@ -173,28 +210,28 @@ class Problem(Described):
         return _value(self, None)
 
     @plain_method
-    def costates(self, effort: Effort) -> PyTree:
-        """The shadow prices p_k = ∂V/∂w_k (theory.md §4): the state's tree with a leading axis of N steps."""
+    def costates(self, effort: Given[Effort]) -> Weights:
+        """The shadow prices p_k = ∂V/∂w_k (theory.md §4) of the learner's `weights`: a list of arrays (N, …), layer 1 first."""
         return _costates(self, self.check_effort(effort))
 
 
 @eqx.filter_jit
-def _value(problem: Problem, effort):
+def _value(problem: Problem, effort: Effort | None) -> Float[Array, ""]:
     return unrolled.value(problem.space, problem.objective, effort)
 
 
 @eqx.filter_jit
-def _value_and_gradient(problem: Problem, effort):
+def _value_and_gradient(problem: Problem, effort: Effort) -> tuple[Float[Array, ""], Effort]:
     return unrolled.value_and_gradient(problem.space, problem.objective, effort)
 
 
 @eqx.filter_jit
-def _costates(problem: Problem, effort):
+def _costates(problem: Problem, effort: Effort) -> Weights:
     return problem.learner.weights(unrolled.costates(problem.space, problem.objective, effort))
 
 
 @eqx.filter_jit
-def _rollout(problem: Problem, effort, steps=None) -> Rollout:
+def _rollout(problem: Problem, effort: Effort | None, steps: Int[Array, " T"] | None = None) -> Rollout:
     learned = unrolled.unroll(problem.space, problem.objective, effort, steps)
     times = jnp.arange(problem.horizon.length) * problem.learner.step_size
     reward = problem.objective.reward(learned.losses, learned.costs)
@@ -205,6 +242,6 @@ def _rollout(problem: Problem, effort, steps=None) -> Rollout:
 WEIGHT_TIMES = 500
 
 
-def kept_steps(problem: Problem) -> np.ndarray:
+def kept_steps(problem: Problem) -> Int[np.ndarray, " T"]:
     """The steps (T,) at which a solution keeps weights."""
     return np.unique(np.linspace(0, problem.horizon.length - 1, WEIGHT_TIMES).round().astype(int))

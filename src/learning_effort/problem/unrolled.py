@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
-from ..learners.base import Learner
+from ..learners.base import Learner, Signals
 from .blocks import Blocks
 from .effort import Effort, EffortSpace
 from .horizon import Objective
@@ -27,7 +27,9 @@ class Unrolled(NamedTuple):
     costs: Float[Array, " N"]
 
 
-def forward(learner: Learner, state: PyTree, ks: Int[Array, " S"], signals):
+def forward(
+    learner: Learner, state: PyTree, ks: Int[Array, " S"], signals: Signals
+) -> tuple[PyTree, PyTree, Float[Array, " S"]]:
     """Learn through steps `ks` under `signals` (leading axis S): (state after, states (S, …), losses (S,))."""
 
     def body(state, inputs):
@@ -39,7 +41,9 @@ def forward(learner: Learner, state: PyTree, ks: Int[Array, " S"], signals):
     return after, states, losses
 
 
-def recorded(learner: Learner, state: PyTree, ks: Int[Array, " S"], signals):
+def recorded(
+    learner: Learner, state: PyTree, ks: Int[Array, " S"], signals: Signals
+) -> tuple[PyTree, PyTree, Float[Array, " S"]]:
     """As `forward`, with the learner's records (S, …), which `backward` takes, in place of states."""
 
     def body(state, inputs):
@@ -52,8 +56,13 @@ def recorded(learner: Learner, state: PyTree, ks: Int[Array, " S"], signals):
 
 
 def backward(
-    learner: Learner, records: PyTree, ks: Int[Array, " S"], signals, loss_weights: Float[Array, " S"], costate: PyTree
-):
+    learner: Learner,
+    records: PyTree,
+    ks: Int[Array, " S"],
+    signals: Signals,
+    loss_weights: Float[Array, " S"],
+    costate: PyTree,
+) -> tuple[PyTree, PyTree, Signals]:
     """Reverse accumulation through steps `ks`.
 
     **Arguments:** what `recorded` took and gave; `loss_weights` (S,), ∂V/∂L at each step; `costate`, ∂V/∂state after
@@ -153,14 +162,14 @@ class _Run:
         self.blocks = Blocks(space, self.state)
         self.padded = None if effort is None else self.blocks.padded(effort)
 
-    def applied(self, start):
+    def applied(self, start: Int[Array, ""]) -> tuple[Signals, Float[Array, " S"]]:
         """Signals (S, …) and costs (S,) of the block at step `start`."""
         if self.padded is None:
             return {}, jnp.zeros(self.blocks.length)
         window = self.blocks.window(self.padded, start)
         return self.space.applied(self.blocks.parameters(window, start), self.blocks.steps(start))
 
-    def through(self, state, start):
+    def through(self, state: PyTree, start: Int[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
         """Learn through a block: the state after it, and what it adds to V."""
         ks = self.blocks.steps(start)
         signals, costs = self.applied(start)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
+#: The variable of the environment that switches it off.
 SWITCH = "LEARNING_EFFORT_CACHE"
 #: Programs that take less than this to compile are not kept, in seconds.
 WORTH_KEEPING = 0.2
@@ -21,11 +22,18 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("learning-effort", appauthor=False)) / "compiled"
 
 
+def _folder_chosen() -> bool:
+    """Whether the user has told JAX where to keep programs."""
+    import jax
+
+    return bool(jax.config.jax_compilation_cache_dir)  # type: ignore[attr-defined]
+
+
 def switch_on() -> None:
     """Keep compiled programs, unless it is switched off, or the user has chosen a folder already, or none can be written."""
     import jax
 
-    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false") or jax.config.jax_compilation_cache_dir:
+    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false") or _folder_chosen():
         return
     try:
         folder().mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from . import precision  # noqa: F401
@@ -11,6 +12,6 @@ from . import precision  # noqa: F401
 GENERATOR = "threefry2x32, partitionable"
 
 
-def key(seed: int | Int[Array, ""]) -> PRNGKeyArray:
+def key(seed: Int[Array | np.ndarray, ""] | int) -> PRNGKeyArray:
     """The key of a seed, of JAX's Threefry generator."""
     return jax.random.key(seed, impl=GENERATOR.split(",")[0])

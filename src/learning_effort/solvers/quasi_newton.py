@@ -31,6 +31,7 @@ from ..problem.box import free
 from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.certificate import Method, Status
+from ..runtime import memory
 from ..runtime.devices import tuning
 from .cost_curvature import inverse_cost_curvature
 from .outcome import Outcome, interrupted_after
@@ -39,6 +40,8 @@ from .progress import Progress, spread_seconds
 #: The status of a run while it is compiled; what it ended with is a `Status`.
 RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
 ENDS = {RUNNING: Status.LIMIT, CONVERGED: Status.CONVERGED, STUCK: Status.STUCK, NOT_FINITE: Status.NOT_FINITE}
+#: What a run keeps of each evaluation.
+TRACES = 3
 ARMIJO = 1e-4
 SHORTEST = 1e-10
 SOFTEST = 0.02
@@ -97,6 +100,12 @@ class QuasiNewton:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
         small = sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * tuning().small_effort
         trips = tuning().trips if small and not progress.followed else 1
+        numbers = sum(leaf.size for leaf in jax.tree.leaves(efforts))
+        memory.require(
+            2 * self.memory * numbers + TRACES * batch * self.max_gradients,
+            f"{self.memory:,} pairs of {numbers:,} numbers, and {self.max_gradients:,} gradients to keep track of,",
+            "Try a smaller memory or max_gradients, or fewer knots.",
+        )
         start, advance = _compiled(self.memory, self.max_gradients, batch == 1, trips)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
         started = time.perf_counter()
