@@ -128,3 +128,19 @@ def test_numpy_effort_is_taken_and_a_user_may_compile():
     assert jax.jit(problem.value)(plain) == pytest.approx(float(value), rel=1e-13)
     assert jax.tree.structure(gradient) == jax.tree.structure(effort)
     assert np.asarray(gradient["gain"][0]).dtype == np.float64
+
+
+def test_effort_may_be_a_number_or_a_schedule():
+    learner = le.LinearNetwork(le.tasks.CorrelatedGaussians(), hidden=(3,), init_scale=0.3)
+    controls = [le.Gain(knots=4, interpolation="linear"), le.LearningRate(knots=3)]
+    problem = le.Problem(learner, controls, le.Steps(13))
+    times = np.array([0, 5, 9]) * 5e-3  # the first step of each knot, ⌈jN/K⌉
+    written = {"gain": [np.full((4, 3, 3), 0.2), np.full((4, 2, 3), 0.2)], "learning_rate": np.exp(-times)}
+    short = {"gain": 0.2, "learning_rate": lambda t: np.exp(-t)}
+    assert problem.value(short) == problem.value(written)
+    np.testing.assert_array_equal(problem.rollout(short).loss, problem.rollout(written).loss)
+    rows = problem.check_effort({"gain": lambda t: [np.full((3, 3), t), np.zeros((2, 3))], "learning_rate": 0})["gain"]
+    np.testing.assert_allclose(rows[0][:, 0, 0], np.linspace(0, 12, 4) * 5e-3)
+    for odd in (lambda t: [0.1, 0.2, 0.3], lambda t: "fast", lambda t: np.nan, True):
+        with pytest.raises(le.LearningEffortError):
+            problem.value({"gain": 0.1, "learning_rate": odd})

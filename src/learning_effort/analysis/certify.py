@@ -6,17 +6,19 @@ import dataclasses
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Array, Float
 
-from ..errors import LearningEffortError
+from ..errors import LearningEffortError, count
 from ..problem.box import scaled_residual, share_at_bounds
 from ..problem.metric import metric
 from ..results.certificate import PLATEAU, Certificate, Examination
+from ..results.solution import Solution
 from .comparisons import best_constant_value, exact_value, never_learn_value
 from .curvature import smallest_curvature
 from .hamiltonian import hamiltonian_variation, why_not
 
 
-def certify(solution, products: int = 40) -> Certificate:
+def certify(solution: Solution, products: int = 40) -> Certificate:
     """A fuller certificate of a `Solution`: is it a maximum, does its Hamiltonian balance, what do others reach?
 
     **Arguments:** `solution`; `products`, the most Hessian-vector products spent on its curvature, each at the cost of
@@ -27,6 +29,7 @@ def certify(solution, products: int = 40) -> Certificate:
     problem = solution.problem
     if problem is None:
         raise LearningEffortError("This solution has no problem to certify it against. Bind it with le.load(path, problem=…).")
+    count(products, "products", "certify")
     scale = eqx.filter_jit(metric)(problem)
     value, gradient = problem.value_and_gradient(solution.effort)
     curvature = smallest_curvature(problem, solution.effort, products, scale=scale)
@@ -60,5 +63,6 @@ def certify(solution, products: int = 40) -> Certificate:
     )
 
 
-def _share_moved(loss: np.ndarray) -> float:
+def _share_moved(loss: Float[Array | np.ndarray, " N"]) -> float:
+    """The range of a loss, as a share of its largest value."""
     return float((loss.max() - loss.min()) / max(np.abs(loss).max(), 1e-300))

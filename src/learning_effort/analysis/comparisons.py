@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 
 from ..controls.learning_rate import LearningRate
 from ..problem.problem import Problem
 from ..problem.variants import with_knots
+from ..results.solution import Solution
 from ..solvers.exact.exact import Exact
 from ..solvers.one import solve
 
@@ -42,12 +45,12 @@ def never_learn_value(problem: Problem) -> Compared:
     return float(problem.value(effort)), None
 
 
-def exact_value(solution) -> Compared:
-    """V under the exact solution of the problem of a `Solution`."""
+def exact_value(solution: Solution) -> Compared:
+    """V under the exact solution of the problem of a `Solution`, which has one."""
     if any(stage.method.exact for stage in solution.stages[-1:]):
         return None, "the answer is the exact solution"
-    exact = Exact()
-    reason = exact.applies(solution.problem)
+    exact, problem = Exact(), cast(Problem, solution.problem)
+    reason = exact.applies(problem)
     if reason is not None:
         return None, reason
-    return float(solve(solution.problem, exact, progress=False).value), None
+    return float(solve(problem, exact, progress=False).value), None

@@ -11,16 +11,17 @@ proof of a saddle, a positive one is evidence of a maximum, as good as its error
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..controls.base import Control
+from ..errors import Given
 from ..numerics.lanczos import lanczos
 from ..problem.box import held
 from ..problem.effort import Effort
@@ -36,12 +37,12 @@ STRETCHES = 100
 class Root(NamedTuple):
     """A factor of the metric of one array of effort: upper bidiagonal in time, inverse diagonal and what is beside it."""
 
-    inverse: Float[Array, "K ..."]
-    beside: Float[Array, "K ..."] | None
+    inverse: Float[Array, "*shape"]
+    beside: Float[Array, "*shape"] | None
 
 
 def smallest_curvature(
-    problem: Problem, effort: Effort, most: int = 40, large: int | None = None, scale: Effort | None = None
+    problem: Problem, effort: Given[Effort], most: int = 40, large: int | None = None, scale: Effort | None = None
 ) -> Curvature:
     """The smallest curvature of −V at `effort` over directions that no bound forbids.
 
@@ -71,7 +72,9 @@ def smallest_curvature(
 
 
 @eqx.filter_jit
-def _product(problem: Problem, effort, free, roots, y):
+def _product(
+    problem: Problem, effort: Effort, free: Effort, roots: dict[str, Any], y: Float[Array, " n"]
+) -> Float[Array, " n"]:
     """The Hessian of −V, restricted and in the metric, times y."""
     inverse = jax.tree.map(lambda r: r.inverse, roots, is_leaf=lambda r: isinstance(r, Root))
 
@@ -84,7 +87,7 @@ def _product(problem: Problem, effort, free, roots, y):
     return -pull(bend)[0]
 
 
-def _divide(y, root: Root):
+def _divide(y: Float[Array, "*shape"], root: Root) -> Float[Array, "*shape"]:
     """R⁻¹y: from coordinates in which the metric is one to effort."""
     if root.beside is None:
         return root.inverse * y
@@ -98,7 +101,9 @@ def _divide(y, root: Root):
 
 
 @eqx.filter_jit
-def _root(problem: Problem, control: Control, scale, free, restricted: bool) -> Root:
+def _root(
+    problem: Problem, control: Control, scale: Float[Array, "*shape"], free: Float[Array, "*shape"], restricted: bool
+) -> Root:
     """R with RᵀR the metric of one array of effort on the directions examined; zero where a bound forbids them."""
     if control.static:
         return Root(_inverse_root(scale * free), None)
@@ -119,11 +124,14 @@ def _root(problem: Problem, control: Control, scale, free, restricted: bool) -> 
     return Root(inverse, beside)
 
 
-def _coupled(problem: Problem, control: Control, scale, free):
+def _coupled(
+    problem: Problem, control: Control, scale: Float[Array, "K *E"], free: Float[Array, "K *E"]
+) -> tuple[Float[Array, "K *E"], Float[Array, "K *E"]]:
     """The metric between linear knots, tridiagonal: its diagonal, and what couples each knot to the next (last: zero)."""
     ks = jnp.arange(problem.horizon.length)
     weights = problem.weights(ks)
     place, fraction = problem.space.knots(control).places(ks)
+    assert fraction is not None  # the knots are linear
     lumped = jnp.zeros(scale.shape[0])
     own = lumped.at[place].add(weights * (1 - fraction) ** 2).at[place + 1].add(weights * fraction**2)
     next_ = lumped.at[place].add(weights * fraction * (1 - fraction))
@@ -134,8 +142,10 @@ def _coupled(problem: Problem, control: Control, scale, free):
     return own.reshape(in_time) * curvature * free, next_.reshape(in_time) * curvature * linked
 
 
-def _on_stretches(diagonal, beside):
-    """The metric of directions held over stretches of time."""
+def _on_stretches(
+    diagonal: Float[Array, "K *E"], beside: Float[Array, "K *E"] | None
+) -> tuple[Float[Array, "S *E"], Float[Array, "S *E"] | None]:
+    """The metric of directions held over S stretches of time."""
     which = _stretches(diagonal.shape[0])
     sums = jnp.zeros((STRETCHES, *diagonal.shape[1:]))
     held_ = sums.at[which].add(diagonal)
@@ -145,15 +155,18 @@ def _on_stretches(diagonal, beside):
     return held_.at[which].add(2 * beside * inside), sums.at[which].add(beside * ~inside)
 
 
-def _stretches(length: int):
+def _stretches(length: int) -> Int[Array, "{length}"]:
+    """The stretch in which each of so many knots lies."""
     return jnp.arange(length) * STRETCHES // length
 
 
-def _stretch(held_, shape):
+def _stretch(held_: Float[Array, "..."], shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """Values of stretches at every knot of an array of this shape; values of knots as they are."""
     return held_ if held_.shape == shape else held_[_stretches(shape[0])]
 
 
-def _inverse_root(x):
+def _inverse_root(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """1/√x, zero where x is not positive."""
     return jnp.where(x > 0, 1 / jnp.sqrt(jnp.where(x > 0, x, 1.0)), 0.0)
 
 

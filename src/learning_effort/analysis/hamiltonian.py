@@ -10,6 +10,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from ..learners.base import GradientLearner
 from ..problem import unrolled
@@ -41,7 +42,7 @@ def hamiltonian_variation(problem: Problem, effort: Effort) -> float | None:
 
 
 @eqx.filter_jit
-def _along(problem: Problem, effort):
+def _along(problem: Problem, effort: Effort) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """H − ∫ρμ·F dt and v, both (N,)."""
     learned = unrolled.unroll(problem.space, problem.objective, effort)
     step = problem.learner.step_size
@@ -55,6 +56,6 @@ def _along(problem: Problem, effort):
     return reward + power - grown, reward
 
 
-def _earned(costates, states):
+def _earned(costates: Float[Array, "N *W"], states: Float[Array, "N *W"]) -> Float[Array, " N-1"]:
     """p_{k+1}·(w_{k+1} − w_k), at all steps but the last."""
     return jnp.sum((costates[1:] * jnp.diff(states, axis=0)).reshape(len(states) - 1, -1), axis=1)

@@ -8,19 +8,22 @@ of V summed over the numbers held there.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from ..errors import LearningEffortError
 from ..problem.box import held
 from ..problem.effort import Effort
 from ..problem.problem import Problem
+from ..results.solution import Solution
 
 
-def sensitivities(solution) -> dict[str, float | np.ndarray]:
+def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..."]]:
     """dV/d(number) at the optimum, for every number of the problem.
 
     **Arguments:** `solution`, converged: the further from an optimum, the less the derivatives are those of the best
@@ -38,7 +41,7 @@ def sensitivities(solution) -> dict[str, float | np.ndarray]:
         raise LearningEffortError("This solution has no problem to differentiate. Bind it with le.load(path, problem=…).")
     effort = problem.check_effort(solution.effort)
     slopes = _slopes(problem, effort)
-    found = {}
+    found: dict[str, float | np.ndarray] = {}
     for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
         name = _name(path, problem)
         if name.startswith("horizon.") or ".start" in name:
@@ -48,6 +51,7 @@ def sensitivities(solution) -> dict[str, float | np.ndarray]:
 
 
 def _bounds(problem: Problem, effort: Effort) -> dict[str, float]:
+    """dV/d(bound) of each control: the gradient of V, summed over the numbers it holds there."""
     _, gradient = problem.value_and_gradient(effort)
     found = {}
     for side, at in zip(("lower", "upper"), held(problem, effort, gradient), strict=True):
@@ -57,7 +61,8 @@ def _bounds(problem: Problem, effort: Effort) -> dict[str, float]:
     return found
 
 
-def _name(path, problem: Problem) -> str:
+def _name(path: Any, problem: Problem) -> str:
+    """A number of the problem in words, from its place in the tree; controls by their names."""
     words = [str(getattr(key, "name", getattr(key, "idx", getattr(key, "key", "")))) for key in path]
     if words[0] == "controls":
         words[1] = problem.controls[int(words[1])].name
@@ -65,11 +70,12 @@ def _name(path, problem: Problem) -> str:
 
 
 @eqx.filter_jit
-def _slopes(problem: Problem, effort):
+def _slopes(problem: Problem, effort: Effort) -> Problem:
+    """dV/d(number) for every number of the problem, in its tree."""
     return eqx.filter_grad(_value)(problem, effort)
 
 
-def _value(problem: Problem, effort):
+def _value(problem: Problem, effort: Effort) -> Float[Array, ""]:
     """V, learned in about √N segments that are learned again on the way back: memory grows as √N."""
     space, objective, learner = problem.space, problem.objective, problem.learner.prepared()
     number = math.isqrt(problem.horizon.length)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
-from ..errors import count
+from ..errors import Given, count
 from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..problem.variants import with_learner
@@ -23,21 +26,23 @@ CURVES, COPIES = 2, 8
 class Simulation:
     """Learning on samples: `times` (N,), `loss` (seeds, N) estimated on each step's batch, its `mean` and `std` (N,)."""
 
-    times: np.ndarray
-    loss: np.ndarray
+    times: Float[np.ndarray, " N"]
+    loss: Float[np.ndarray, "seeds N"]
 
     @property
-    def mean(self) -> np.ndarray:
+    def mean(self) -> Float[np.ndarray, " N"]:
         """The mean loss over seeds (N,)."""
         return self.loss.mean(0)
 
     @property
-    def std(self) -> np.ndarray:
+    def std(self) -> Float[np.ndarray, " N"]:
         """The standard deviation of the loss over seeds (N,)."""
         return self.loss.std(0)
 
 
-def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: int | list[int] = 5) -> Simulation:
+def simulate(
+    problem: Problem, effort: Given[Effort | None], batch_size: Given[int], seeds: Given[int | Sequence[int]] = 5
+) -> Simulation:
     """Learn on fresh samples under `effort`, for several seeds at once.
 
     At each step `batch_size` samples are drawn, in the controlled proportions where there are any, and the learner
@@ -53,24 +58,26 @@ def simulate(problem: Problem, effort: Effort | None, batch_size: int, seeds: in
     (`Learner.on_samples`).
     """
     count(batch_size, "batch_size", "simulate")
-    chosen = isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds)
-    number = len(seeds) if chosen else count(seeds, "seeds", "simulate")
+    listed: Any = seeds if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds) else None
+    number = count(seeds, "seeds", "simulate") if listed is None else len(listed)
     state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: problem.learner.init({}))))
     memory.require(
         number * (CURVES * problem.horizon.length + COPIES * (state + batch_size)),
         f"Learning on batches of {batch_size:,} samples with {number:,} seeds at once",
         "Try fewer seeds, or smaller batches.",
     )
-    seeds = [count(seed, "seeds", "simulate", 0) for seed in seeds] if chosen else list(range(number))
+    which = list(range(number)) if listed is None else [count(seed, "seeds", "simulate", 0) for seed in listed]
     if effort is not None:
         effort = problem.check_effort(effort)
-    losses = _losses(problem, effort, batch_size, jnp.asarray(seeds))
+    losses = _losses(problem, effort, batch_size, jnp.asarray(which))
     times = np.arange(problem.horizon.length) * float(problem.learner.step_size)
     return Simulation(times, np.asarray(losses))
 
 
 @eqx.filter_jit
-def _losses(problem: Problem, effort, batch_size: int, seeds):
+def _losses(
+    problem: Problem, effort: Effort | None, batch_size: int, seeds: Int[Array, " seeds"]
+) -> Float[Array, "seeds N"]:
     """The losses (seeds, N) of the learner that learns on samples."""
 
     def one(seed):

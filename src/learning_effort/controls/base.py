@@ -19,7 +19,7 @@ from .. import costs as cost_functions
 from ..errors import LearningEffortError, array, choice, is_traced, number
 from ..files.describe import Described
 from ..learners.base import Learner
-from ..learners.ports import PROPORTIONS, Port
+from ..learners.ports import PROPORTIONS, Port, Shape
 from .knots import check_knots
 
 
@@ -48,7 +48,17 @@ class Control(Described):
     interpolation: str = eqx.field(static=True)
     name: str = eqx.field(static=True)
 
-    def _keep(self, bounds, rest, cost, knots=None, interpolation="hold", start=None, name=None) -> None:
+    def _keep(
+        self,
+        bounds: Any,
+        rest: Any,
+        cost: Any,
+        knots: Any = None,
+        interpolation: Any = "hold",
+        start: Any = None,
+        name: Any = None,
+    ) -> None:
+        """Check all of them and keep them. **Raises:** `LearningEffortError` if one is out of range."""
         owner = type(self).__name__
         try:
             lower, upper = bounds
@@ -93,7 +103,7 @@ class Control(Described):
             )
         return learner.ports[self.port]
 
-    def parameter_shapes(self, learner: Learner) -> Any:
+    def parameter_shapes(self, learner: Learner) -> Shape:
         """The shape of the parameters at one instant, a tuple or a list of tuples: the port's, unless a control says other."""
         return self.port_of(learner).shape
 
@@ -153,7 +163,7 @@ class Control(Described):
         """
         shapes = self.parameter_shapes(learner)
         one_array = isinstance(shapes, tuple)
-        leaves = [jnp.asarray(value)] if one_array else jax.tree.leaves(value)
+        leaves = [array(v, what, type(self).__name__) for v in ([value] if one_array else jax.tree.leaves(value))]
         if len(leaves) == 1 and jnp.ndim(leaves[0]) == 0:
             leaves = leaves * (1 if one_array else len(shapes))
         targets = [shapes] if one_array else shapes

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import LearningEffortError, array, choice, count
+from ..errors import Given, LearningEffortError, Number, Numbers, array, choice, count
 from ..learners.base import Learner
 from ..learners.ports import GAIN
 from .base import Control
@@ -32,14 +35,14 @@ class Gain(Control):
 
     def __init__(
         self,
-        bounds=(-0.5, 0.5),
-        layers=None,
-        basis=None,
-        cost=cost_functions.Exponential(0.3),
-        knots=None,
-        interpolation="hold",
-        start=None,
-        name=None,
+        bounds: Given[tuple[Number, Number]] = (-0.5, 0.5),
+        layers: Given[int | Sequence[int] | None] = None,
+        basis: Given[str | Numbers | Sequence[Numbers] | None] = None,
+        cost: Given[cost_functions.Cost | None] = cost_functions.Exponential(0.3),
+        knots: Given[int | None] = None,
+        interpolation: Given[str] = "hold",
+        start: Any = None,
+        name: Given[str | None] = None,
     ):
         self._keep(bounds, 0.0, cost, knots, interpolation, start, name)
         if isinstance(layers, int):
@@ -52,12 +55,12 @@ class Gain(Control):
             choice(basis, "basis", "Gain", ("neuron",))
             self.basis = None
         else:
-            if basis is not None and hasattr(basis, "ndim"):
-                basis = [basis]
-            self.basis = None if basis is None else [array(b, "basis", "Gain", ndim=3) for b in basis]
+            matrices: Any = [basis] if hasattr(basis, "ndim") else basis
+            self.basis = None if matrices is None else [array(b, "basis", "Gain", ndim=3) for b in matrices]
 
     def _layers(self, learner: Learner) -> tuple[int, ...]:
-        shapes = self.port_of(learner).shape
+        """The layers driven. **Raises:** `LearningEffortError` if the learner lacks one, or the basis does not fit them."""
+        shapes = self._matrices(learner)
         layers = tuple(range(len(shapes))) if self.layers is None else self.layers
         if max(layers) >= len(shapes):
             raise LearningEffortError(
@@ -72,24 +75,31 @@ class Gain(Control):
                 )
         return layers
 
-    def parameter_shapes(self, learner):
-        shapes = [self.port_of(learner).shape[layer] for layer in self._layers(learner)]
+    def _matrices(self, learner: Learner) -> list[tuple[int, int]]:
+        """The shape of each of the learner's weight matrices."""
+        return cast(list[tuple[int, int]], self.port_of(learner).shape)
+
+    def parameter_shapes(self, learner: Learner) -> list[tuple[int, ...]]:
+        """For each layer driven (rows, columns); (rows,) by neuron; (b,) in a basis of b matrices."""
+        shapes = [self._matrices(learner)[layer] for layer in self._layers(learner)]
         if self.by_neuron:
             return [(rows,) for rows, _ in shapes]
         if self.basis is not None:
             return [(b.shape[0],) for b in self.basis]
-        return shapes
+        return [*shapes]
 
-    def effort_arrays(self, parameters, learner):
+    def effort_arrays(self, parameters: list[Float[Array, "..."]], learner: Learner) -> list[Float[Array, "_ _"]]:
+        """The gain matrices (rows, columns) of the layers driven."""
         if self.by_neuron:
-            shapes = [self.port_of(learner).shape[layer] for layer in self._layers(learner)]
+            shapes = [self._matrices(learner)[layer] for layer in self._layers(learner)]
             return [jnp.broadcast_to(nu[:, None], s) for nu, s in zip(parameters, shapes, strict=True)]
         if self.basis is not None:
             return [jnp.tensordot(nu, b, 1) for nu, b in zip(parameters, self.basis, strict=True)]
         return list(parameters)
 
-    def signal(self, parameters, learner):
-        gains = [None] * len(self.port_of(learner).shape)
+    def signal(self, parameters: list[Float[Array, "..."]], learner: Learner) -> tuple[Float[Array, "_ _"] | None, ...]:
+        """The gain matrices of all layers; None for one that is not driven."""
+        gains: list[Array | None] = [None] * len(self.port_of(learner).shape)
         for layer, gain in zip(self._layers(learner), self.effort_arrays(parameters, learner), strict=True):
             gains[layer] = gain
         return tuple(gains)

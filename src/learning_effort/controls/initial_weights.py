@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..costs import Cost
+from ..errors import Given, Number
 from ..learners.ports import INITIAL_WEIGHTS
 from .base import Control
 
@@ -18,5 +22,12 @@ class InitialWeights(Control):
     default_name = "initial_weights"
     static = True
 
-    def __init__(self, cost=None, bounds=(-np.inf, np.inf), rest=0.0, start=None, name=None):
+    def __init__(
+        self,
+        cost: Given[Cost | None] = None,
+        bounds: Given[tuple[Number, Number]] = (-np.inf, np.inf),
+        rest: Number = 0.0,
+        start: Any = None,
+        name: Given[str | None] = None,
+    ):
         self._keep(bounds, rest, cost, start=start, name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +41,7 @@ class Knots:
             return np.ceil(np.arange(self.number) * self.steps / self.number)
         return np.linspace(0, self.steps - 1, self.number)
 
-    def places(self, ks: Int[Array, "*S"]) -> tuple[Int[Array, "*S"], Float[Array, "*S"] | None]:
+    def places(self, ks: Int[Array | np.ndarray, "*S"]) -> tuple[Int[Array, "*S"], Float[Array, "*S"] | None]:
         """The knots at or before steps `ks`, and how far each step is towards the next, in [0, 1] (None: held)."""
         last = self.steps - 1
         ks = jnp.minimum(ks, last)
@@ -50,7 +51,9 @@ class Knots:
         place = jnp.minimum(position.astype(int), self.number - 2)
         return place, position - place
 
-    def at(self, values: Float[Array, "K ..."], ks: Int[Array, " S"]) -> Float[Array, "S ..."]:
+    def at(
+        self, values: Float[Array | np.ndarray, "K *E"], ks: Int[Array | np.ndarray, " S"]
+    ) -> Float[Array | np.ndarray, "S *E"]:
         """The values at steps `ks`."""
         place, fraction = self.places(ks)
         if fraction is None:
@@ -58,7 +61,7 @@ class Knots:
         fraction = fraction.reshape(-1, *[1] * (values.ndim - 1))
         return values[place] * (1 - fraction) + values[place + 1] * fraction
 
-    def gathered(self, weights: Float[Array, " S"], ks: Int[Array, " S"]) -> Float[Array, " K"]:
+    def gathered(self, weights: Float[Array, " S"], ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " K"]:
         """The transpose of `at`: each step's weight given to the knots around it."""
         place, fraction = self.places(ks)
         nothing = jnp.zeros(self.number)
@@ -66,7 +69,7 @@ class Knots:
             return nothing.at[place].add(weights)
         return nothing.at[place].add(weights * (1 - fraction)).at[place + 1].add(weights * fraction)
 
-    def fitted(self, values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " K"]:
+    def fitted(self, values: Float[Array | np.ndarray, " N"]) -> Float[np.ndarray, " K"]:
         """Knots for a course with a value at every step: its values where lines meet, its means where they are held."""
         values = np.asarray(values)
         if not self.held:
@@ -92,7 +95,7 @@ class Knots:
             return start
         return jnp.minimum(self.places(start)[0], self.number - self.window(length))
 
-    def matrix(self, ks: Int[Array, " S"], first: Int[Array, ""], window: int) -> Float[Array, "S window"]:
+    def matrix(self, ks: Int[Array | np.ndarray, " S"], first: Int[Array, ""], window: int) -> Float[Array, "S {window}"]:
         """What takes the `window` knots from `first` on to the values at steps `ks`, which touch no others.
 
         Held, each row has a one at its knot; linear, 1 − x there and x at the next, where x is how far the step is towards it.
@@ -106,7 +109,7 @@ class Knots:
         return before * (1 - fraction[:, None]) + after * fraction[:, None]
 
 
-def resampled(values: Float[Array, "K ..."], number: int) -> Float[Array, "number ..."]:
+def resampled(values: Float[Array | np.ndarray, "K *E"], number: int) -> Float[Array | np.ndarray, "{number} *E"]:
     """Values at evenly spaced places, at `number` of them: straight lines between."""
     have = len(values)
     if have == number:
@@ -117,7 +120,7 @@ def resampled(values: Float[Array, "K ..."], number: int) -> Float[Array, "numbe
     return jnp.asarray(values[place] * (1 - fraction) + values[np.minimum(place + 1, have - 1)] * fraction)
 
 
-def check_knots(knots: int | None, n: int | None, owner: str) -> int | None:
+def check_knots(knots: Any, n: int | None, owner: str) -> int | None:
     """`knots`, if None or a whole number from 1 to the number of steps `n` (None: not yet known).
 
     **Raises:** `LearningEffortError` otherwise; `owner` is whose knots they are, for the message.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import costs as cost_functions
+from ..errors import Given, Number
 from ..learners.ports import RATE
 from .base import Control
 
@@ -18,12 +21,12 @@ class LearningRate(Control):
 
     def __init__(
         self,
-        bounds=(-1, 1),
-        rest=0.0,
-        cost=cost_functions.Quadratic(1.0),
-        knots=None,
-        interpolation="hold",
-        start=None,
-        name=None,
+        bounds: Given[tuple[Number, Number]] = (-1, 1),
+        rest: Number = 0.0,
+        cost: Given[cost_functions.Cost | None] = cost_functions.Quadratic(1.0),
+        knots: Given[int | None] = None,
+        interpolation: Given[str] = "hold",
+        start: Any = None,
+        name: Given[str | None] = None,
     ):
         self._keep(bounds, rest, cost, knots, interpolation, start, name)

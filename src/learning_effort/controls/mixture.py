@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import LearningEffortError, is_traced
+from ..errors import Given, LearningEffortError, Number, is_traced
+from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS
 from .base import Control
 
@@ -23,17 +27,17 @@ class MixtureControl(Control):
 
     def __init__(
         self,
-        bounds=(0, 2),
-        rest=1.0,
-        cost=cost_functions.NormDeviation(0.1),
-        knots=None,
-        interpolation="hold",
-        start=None,
-        name=None,
+        bounds: Given[tuple[Number, Number]] = (0, 2),
+        rest: Number = 1.0,
+        cost: Given[cost_functions.Cost | None] = cost_functions.NormDeviation(0.1),
+        knots: Given[int | None] = None,
+        interpolation: Given[str] = "hold",
+        start: Any = None,
+        name: Given[str | None] = None,
     ):
         self._keep(bounds, rest, cost, knots, interpolation, start, name)
 
-    def neutral(self, learner):
+    def neutral(self, learner: Learner) -> Float[Array, " parts"]:
         """rest + log p − mean log p, for the task's own proportions p."""
         log_p = jnp.log(self.port_of(learner).neutral)
         return self.rest + log_p - log_p.mean()
@@ -48,6 +52,6 @@ class MixtureControl(Control):
             )
         super().check(learner)
 
-    def signal(self, parameters, learner):
+    def signal(self, parameters: Float[Array, " parts"], learner: Learner) -> Float[Array, " parts"]:
         """p = softmax(θ)."""
         return jax.nn.softmax(parameters)

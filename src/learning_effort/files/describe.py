@@ -37,6 +37,7 @@ MODULES = {
     "horizon": ("horizons", "Steps"),
     "problem": ("problems", "Problem"),
 }
+#: The names that those files use, and what the classes are called now.
 ALIASES = {
     f"learning_effort.{module}:{name}": f"{kind}.{name}" for module, (kind, *names) in MODULES.items() for name in names
 }
@@ -52,7 +53,8 @@ class Described(eqx.Module):
     kind: ClassVar[str | None] = None
     file_name: ClassVar[str | None] = None
 
-    def __init_subclass__(cls, **keywords):
+    def __init_subclass__(cls, **keywords: Any):
+        """Sign the class in. **Raises:** `LearningEffortError` if another class has its name."""
         super().__init_subclass__(**keywords)
         ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
         if "file_name" not in vars(cls):
@@ -73,12 +75,13 @@ class NotDescribed(LearningEffortError):
     """A problem has a part that files cannot describe; the message names it."""
 
 
-def describe(module: Described) -> tuple[dict, list[np.ndarray]]:
+def describe(module: Described) -> tuple[dict[str, Any], list[np.ndarray]]:
     """A problem as JSON, and the arrays it refers to by number.
 
     **Raises:** `NotDescribed` if a part of it is of a class that is not signed in, or of a kind that JSON does not have.
     """
     arrays: list[np.ndarray] = []
+    places: dict[tuple, int] = {}
 
     def encode(value: Any) -> dict:
         if isinstance(value, eqx.Module):
@@ -91,8 +94,8 @@ def describe(module: Described) -> tuple[dict, list[np.ndarray]]:
             return {type(value).__name__: [encode(v) for v in value]}
         if isinstance(value, (np.ndarray, jnp.ndarray)):
             array = np.asarray(value)
-            same = (i for i, a in enumerate(arrays) if _identical(a, array))
-            place = next(same, len(arrays))
+            content = array.dtype.str, array.shape, array.tobytes()
+            place = places.setdefault(content, len(arrays))
             if place == len(arrays):
                 arrays.append(array)
             return {"array": place}
@@ -104,11 +107,7 @@ def describe(module: Described) -> tuple[dict, list[np.ndarray]]:
     return encode(module), arrays
 
 
-def _identical(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
-def rebuild(description: dict | None, array: Callable[[int], np.ndarray]) -> Any:
+def rebuild(description: dict[str, Any] | None, array: Callable[[int], np.ndarray]) -> Any:
     """What `describe` described; `array` gives an array by its number. None for None.
 
     A field that the file does not have, since it came later, gets the default of the class's constructor.
@@ -150,6 +149,7 @@ def _made(owner: type[eqx.Module], fields: dict[str, Any]) -> eqx.Module:
 
 
 def _default(owner: type[eqx.Module], field: dataclasses.Field) -> Any:
+    """What the constructor takes for a field that is not said. **Raises:** `LearningEffortError` if it must be said."""
     if field.default is not dataclasses.MISSING:
         return field.default
     if field.default_factory is not dataclasses.MISSING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -82,12 +83,17 @@ class EffortSpace(eqx.Module):
         return lower, upper
 
     def check(self, effort: Given[Effort]) -> Effort:
-        """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
+        """`effort` in float64 and in its own tree. A control's part may also be a number, held throughout, or a function of
+        time, in the learner's units, that gives a number or the parameters of one instant; it is asked at the knots' times.
+
+        **Raises:** `LearningEffortError` if names or shapes do not fit, or numbers are not finite.
+        """
         wanted = jax.eval_shape(self.initial)
         self._require_names(effort)
         checked = {}
-        for name, target in wanted.items():
-            given = effort[name]
+        for control in self.controls:
+            name, target = control.name, wanted[control.name]
+            given = self._scheduled(control, effort[name])
             targets = target if isinstance(target, list) else [target]
             arrays = list(given) if isinstance(target, list) and isinstance(given, (list, tuple)) else [given]
             try:
@@ -105,6 +111,16 @@ class EffortSpace(eqx.Module):
             arrays = [jnp.asarray(a, dtype=jnp.float64) for a in arrays]
             checked[name] = arrays if isinstance(target, list) else arrays[0]
         return checked
+
+    def _scheduled(self, control: Control, given: Any) -> Any:
+        """A control's part of effort, from a number or a function of time; arrays as they are."""
+        if callable(given) and not control.static:
+            times = self.knots(control).positions * float(self.learner.step_size)
+            instants = [control.full(given(float(t)), self.learner, "schedule") for t in times]
+            return jax.tree.map(lambda *parts: jnp.stack(parts), *instants)
+        if isinstance(given, numbers.Real) and not isinstance(given, bool):
+            return self._throughout(control, control.full(given, self.learner))
+        return given
 
     def _require_names(self, effort: Any) -> None:
         """**Raises:** `LearningEffortError` if `effort` is no dict with a key for each control."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -75,7 +76,7 @@ class Problem(Described):
             raise LearningEffortError(
                 f"The 'controls' of Problem must be a control, or a list of them. Got {controls!r} instead."
             )
-        if isinstance(horizon, int) and not isinstance(horizon, bool):
+        if isinstance(horizon, numbers.Integral) and not isinstance(horizon, bool):
             horizon = Steps(horizon)
         if not isinstance(horizon, Steps):
             raise LearningEffortError(

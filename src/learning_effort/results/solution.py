@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from ..controls.knots import Knots
 from ..errors import LearningEffortError
@@ -13,18 +16,23 @@ from ..problem.problem import Problem, Rollout
 from . import dataset
 from .certificate import Certificate, Stage, Status
 
+if TYPE_CHECKING:  # loaded where they are used
+    import xarray
 
-@dataclasses.dataclass(frozen=True)
+    from ..figures.style import Figure
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class History:
     """The solver's course, one entry an iteration: `value`, scaled `residual`, cumulative `gradients`, `seconds`."""
 
-    value: np.ndarray
-    residual: np.ndarray
-    gradients: np.ndarray
-    seconds: np.ndarray
+    value: Float[np.ndarray, " iterations"]
+    residual: Float[np.ndarray, " iterations"]
+    gradients: Int[np.ndarray, " iterations"]
+    seconds: Float[np.ndarray, " iterations"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """What `le.solve` returns.
 
@@ -48,7 +56,7 @@ class Solution:
     neutral_value: float
     rollout: Rollout
     baseline: Rollout
-    weight_steps: np.ndarray
+    weight_steps: Int[np.ndarray, " T"]
     history: History
     certificate: Certificate
     reason: str
@@ -56,8 +64,15 @@ class Solution:
     stages: tuple[Stage, ...]
     gradients: int
     seconds: float
-    starts: np.ndarray | None = None
-    optima: np.ndarray | None = None
+    starts: Float[np.ndarray, " starts"] | None = None
+    optima: Int[np.ndarray, " starts"] | None = None
+
+    def __repr__(self) -> str:
+        """What it is, in a line."""
+        return (
+            f"Solution(value={self.value:.9g}, baseline_value={self.baseline_value:.9g}, status={self.status.value!r}, "
+            f"residual={self.certificate.residual:.1e}, controls={sorted(self.effort)}, gradients={self.gradients})"
+        )
 
     @property
     def status(self) -> Status:
@@ -70,9 +85,9 @@ class Solution:
         return self.status is Status.INTERRUPTED
 
     @property
-    def weight_times(self) -> np.ndarray:
+    def weight_times(self) -> Float[np.ndarray, " T"]:
         """The times at which weights are kept (T,)."""
-        return self.rollout.times[self.weight_steps]
+        return np.asarray(self.rollout.times)[self.weight_steps]
 
     def summary(self) -> str:
         """The figures of the solution, as a table in plain text."""
@@ -90,7 +105,7 @@ class Solution:
         """What several starts reached: each distinct optimum's value and how many starts reached it."""
         return self.certificate.optima_in_words()
 
-    def accuracy(self) -> np.ndarray:
+    def accuracy(self) -> Float[np.ndarray, " T"]:
         """The share of the evaluation task's samples that the network classifies rightly, under its effort, at the times
         `weight_times` (T,).
 
@@ -101,17 +116,17 @@ class Solution:
         signals = self.problem.signals_at(self.problem.check_effort(self.effort), self.weight_steps)
         return np.asarray(self.problem.learner.accuracy(self.rollout.weights, self.weight_steps, signals))
 
-    def plot(self):
+    def plot(self) -> Figure:
         """A matplotlib Figure: loss, reward and effort, with the baseline."""
         from ..figures.solution import plot_solution
 
         return plot_solution(self)
 
-    def to_xarray(self):
+    def to_xarray(self) -> xarray.Dataset:
         """The solution as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
         return dataset.of_solution(self)
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the solution as netCDF, whole or not at all.
 
         **Raises:** `LearningEffortError` if the folder cannot be written. **Warns** if the problem cannot be described, so that
@@ -120,7 +135,7 @@ class Solution:
         dataset.write_solution(self, path)
 
 
-def load(path, problem: Problem | None = None) -> Solution:
+def load(path: str | Path, problem: Problem | None = None) -> Solution:
     """The solution in a file that `Solution.save` wrote.
 
     **Arguments:** `path`; `problem`, to bind instead of the stored one (needed where it has parts of the user's own).

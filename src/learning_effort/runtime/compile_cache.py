@@ -7,6 +7,8 @@ environment, or `--no-cache` on the command line, keeps none.
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -36,9 +38,13 @@ def switch_on() -> None:
     if os.environ.get(SWITCH, "").lower() in ("off", "0", "no", "false") or _folder_chosen():
         return
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-    except OSError:
+        kept = folder()
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=kept):
+            pass
+    except (OSError, RuntimeError, KeyError) as error:  # no home, or none that can be written, as in containers
+        print(f"learning-effort: compiled programs are not kept ({error}); {SWITCH}=off asks for that.", file=sys.stderr)
         return
-    jax.config.update("jax_compilation_cache_dir", str(folder()))
+    jax.config.update("jax_compilation_cache_dir", str(kept))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

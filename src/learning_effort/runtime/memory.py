@@ -24,7 +24,7 @@ def available() -> int:
         return UNKNOWN
 
 
-def require(numbers: float, what: str, try_: str) -> None:
+def require(numbers: int | float, what: str, try_: str) -> None:
     """**Raises:** `LearningEffortError` if so many float64 `numbers`, that `what` needs do not fit; `try_` says what would."""
     free = available()
     if numbers * NUMBER > free:
@@ -32,6 +32,7 @@ def require(numbers: float, what: str, try_: str) -> None:
 
 
 def _said(size: float) -> str:
+    """Bytes in words."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

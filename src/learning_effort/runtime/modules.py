@@ -31,7 +31,7 @@ class plain_method(Generic[Arguments, Answer]):  # noqa: N801 (a decorator)
     __wrapped__: Callable[..., Answer]
 
     def __init__(self, function: Callable[Concatenate[Any, Arguments], Answer]):
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __get__(self, instance: Any, owner: Any = None) -> Callable[Arguments, Answer]:
         """The function itself, asked of the class; bound, asked of an instance."""
