@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,3 +95,38 @@ def test_digits_from_a_folder(tmp_path):
 def test_bad_input_is_explained(build, message):
     with pytest.raises(le.LearningEffortError, match=message):
         build()
+
+
+def passed_on(kind):
+    """How people have MNIST's files: a function of (name with dashes) that gives the path in the folder."""
+    return {
+        "as Kaggle has them": lambda name: Path(name.replace("-idx", ".idx")) / name.replace("-idx", ".idx"),
+        "in a folder of their name": lambda name: Path(name) / name,
+        "with dots": lambda name: Path(name.replace("-idx", ".idx")),
+        "as torchvision has them": lambda name: Path("MNIST") / "raw" / name,
+        "in raw": lambda name: Path("raw") / f"{name}.gz",
+    }[kind]
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize(
+    "kind", ["as Kaggle has them", "in a folder of their name", "with dots", "as torchvision has them", "in raw"]
+)
+def test_digits_lie_about_in_many_ways(kind, compressed, tmp_path):
+    images, labels = np.arange(4 * 28 * 28, dtype=np.uint8).reshape(4, 28, 28), np.array([1, 3, 1, 3], np.uint8)
+    for name, numbers in (("t10k-images-idx3-ubyte", images), ("t10k-labels-idx1-ubyte", labels)):
+        path = tmp_path / passed_on(kind)(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = struct.pack(f">HBB{numbers.ndim}I", 0, 8, numbers.ndim, *numbers.shape)
+        content = header + numbers.tobytes()
+        path.write_bytes(gzip.compress(content) if compressed else content)  # whatever the name says
+    task = le.tasks.Digits((1, 3), size=28, source=str(tmp_path), split="test")
+    np.testing.assert_allclose(np.asarray(task.x)[0, :-1], images[0].ravel() / 255)
+
+
+def test_a_folder_without_digits_says_what_it_holds(tmp_path):
+    with pytest.raises(le.LearningEffortError, match="It is empty"):
+        le.tasks.Digits(source=str(tmp_path))
+    (tmp_path / "mnist.csv").write_text("1,2")
+    with pytest.raises(le.LearningEffortError, match="It holds mnist.csv"):
+        le.tasks.Digits(source=str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import numbers
 import struct
 import zlib
@@ -28,6 +29,8 @@ BUNDLED_TEST = 100
 OPENML_TRAIN = 60_000
 #: What the names of MNIST's files of each split begin with.
 PREFIXES = {"train": "train", "test": "t10k"}
+#: How gzip files begin.
+GZIP = b"\x1f\x8b"
 
 
 class Digits(Arrays):
@@ -166,7 +169,7 @@ def _folder(source: str, split: str) -> Images:
     present = [s for s, prefix in PREFIXES.items() if _idx_file(folder, prefix, "images-idx3") is not None]
     wanted = present if split == "all" else [split]
     if not present or split not in (*present, "all"):
-        found = f"It has the split{'s' * (len(present) != 1)} {', '.join(present)}." if present else "It has none."
+        found = f"It has the split{'s' * (len(present) != 1)} {', '.join(present)}." if present else _listed(folder)
         raise LearningEffortError(f"The folder {source!r} has no IDX files of the split '{split}'. {found}")
     parts = [tuple(_read_idx(folder, PREFIXES[s], kind) for kind in ("images-idx3", "labels-idx1")) for s in wanted]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -178,23 +181,40 @@ def _folder(source: str, split: str) -> Images:
     return images, labels.astype(int)
 
 
+def _listed(folder: Path, most: int = 8) -> str:
+    """What lies in a folder without digits, for who looks for them."""
+    names = sorted(path.name for path in folder.iterdir())
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return f"It holds {', '.join(names[:most])}{more}." if names else "It is empty."
+
+
 def _idx_file(folder: Path, prefix: str, kind: str) -> Path | None:
-    """The file of this split and kind under one of its usual names; None if there is none."""
-    names = [f"{prefix}-{kind}-ubyte", f"{prefix}-{kind}-ubyte.gz", f"{prefix}-{kind.replace('-idx', '.idx')}-ubyte"]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    """The file of one kind, as MNIST's own names have it or as it is passed on: with a dot for a dash, with .gz or without, in
+    `raw` or `MNIST/raw`, or inside a folder of its own name."""
+    names = [name for stem in (kind, kind.replace("-idx", ".idx")) for name in (f"{prefix}-{stem}-ubyte",)]
+    places = [folder, folder / "raw", folder / "MNIST" / "raw"]
+    candidates = (
+        place / within / f"{name}{ending}"
+        for place in places
+        for name in names
+        for ending in ("", ".gz")
+        for within in ("", name, f"{name}{ending}")
+    )
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _read_idx(folder: Path, prefix: str, kind: str) -> np.ndarray:
-    """The numbers in an IDX file, in its own shape. **Raises:** `LearningEffortError` if it is missing or damaged."""
+    """The numbers of one file, in its shape, plain or compressed whatever its name says."""
     path = _idx_file(folder, prefix, kind)
     if path is None:
-        raise LearningEffortError(f"The folder '{folder}' lacks {prefix}-{kind}-ubyte (or .gz).")
+        raise LearningEffortError(f"The folder '{folder}' lacks {prefix}-{kind}-ubyte (or .gz). {_listed(folder)}")
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data[:2] == GZIP else data
         zeros, code, dimensions = struct.unpack(">HBB", data[:4])
         shape = struct.unpack(f">{dimensions}I", data[4 : 4 + 4 * dimensions])
         values = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions)
-        if zeros != 0 or code != 8 or values.size != np.prod(shape):
+        if zeros != 0 or code != 8 or values.size != math.prod(shape):
             raise ValueError("its header does not fit its contents")
         return values.reshape(shape)
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
