@@ -51,14 +51,15 @@ def page_text(records: dict[str, dict]) -> str:
             cells = finding.name, finding.measured, "holds" if finding.holds else "**does not hold**"
             lines.append(f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |")
         lines.append("")
-    total = sum(record["seconds"] for record in records.values())
-    longest = sorted(records, key=lambda name: -records[name]["seconds"])[:3]
-    most = ", ".join(f"{name} {records[name]['seconds'] / 60:.0f}" for name in longest)
-    return "\n".join([*lines, f"All together: {total / 60:.0f} minutes, of which {most}."]) + "\n"
+    seconds = {name: record["seconds"] or 0.0 for name, record in records.items()}
+    longest = sorted(seconds, key=lambda name: -seconds[name])[:3]
+    most = ", ".join(f"{name} {seconds[name] / 60:.0f}" for name in longest)
+    return "\n".join([*lines, f"All together: {sum(seconds.values()) / 60:.0f} minutes, of which {most}."]) + "\n"
 
 
 def _certificate(record: dict) -> str:
-    known, seconds = record["certificate"], f"{record['seconds']:.0f} s"
+    """How far an experiment's answers can be trusted, in a sentence, and what they took."""
+    known, seconds = record["certificate"], f"{record['seconds'] or 0.0:.0f} s"
     if not known:
         return f"Nothing to optimise; {seconds}."
     short = known["of"] - known["converged"]

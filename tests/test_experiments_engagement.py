@@ -29,8 +29,11 @@ from learning_effort.experiments.carrasco_davis_2023.task_engagement import give
 from learning_effort.experiments.carrasco_davis_2023.task_modulation import modulation_findings
 
 
-def holding(findings):
-    return [finding.holds for finding in findings]
+def holding(findings, *parts):
+    """Whether each finding holds, or, of `parts` of names, the one finding whose name has each."""
+    named = [[f for f in findings if part in f.name] for part in parts] if parts else [[f] for f in findings]
+    assert all(len(own) == 1 for own in named), (parts, findings)
+    return [own[0].holds for own in named]
 
 
 def labelled(figure):
@@ -67,8 +70,9 @@ def test_engagement_with_a_hierarchy_is_told_from_its_opposites(categories):
     loss = d["semantic_loss_control"].values[:, kept]
     assert all(holding(semantic_findings(times, effort, loss)))
     assert not any(holding(semantic_findings(times, np.ones_like(effort), loss)))
-    assert not any(holding(semantic_findings(times, effort[:, ::-1], loss))[:2])
-    assert not any(holding(semantic_findings(times, effort[..., ::-1], loss))[:2])
+    order = "the root first", "levels are engaged in their order"
+    assert not any(holding(semantic_findings(times, effort[:, ::-1], loss), *order))
+    assert not any(holding(semantic_findings(times, effort[..., ::-1], loss), *order))
 
 
 def test_digits_engaged_late_are_not_taken_for_early_ones():

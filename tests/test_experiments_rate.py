@@ -5,6 +5,7 @@ import pytest
 
 import learning_effort as le
 from learning_effort.analysis.hamiltonian import hamiltonian_variation
+from learning_effort.experiments import chosen
 from learning_effort.experiments.carrasco_davis_2023.learning_rate import (
     LearningRate,
     closed_form,
@@ -17,8 +18,11 @@ from learning_effort.experiments.carrasco_davis_2023.tractability import Tractab
 from learning_effort.files import disk as storage
 
 
-def holding(findings):
-    return [finding.holds for finding in findings]
+def holding(findings, *parts):
+    """Whether each finding holds, or, of `parts` of names, the one finding whose name has each."""
+    named = [[f for f in findings if part in f.name] for part in parts] if parts else [[f] for f in findings]
+    assert all(len(own) == 1 for own in named), (parts, findings)
+    return [own[0].holds for own in named]
 
 
 def labelled(figure):
@@ -43,19 +47,29 @@ def test_learning_rate_findings_fail_on_their_opposites(rates):
     backwards = rates.dataset.copy(deep=True)
     for field in ("gamma", "beta"):
         backwards[f"rate_{field}"].values = rates.dataset[f"rate_{field}"].values[..., ::-1]
-    # The opposite of waiting for the loss to fall (the second finding) is the patient agent's rate: permuted, below.
-    assert not any(holding(rate_findings(backwards))[i] for i in (0, 2, 3)), rate_findings(backwards)
+    # The opposite of waiting for the loss to fall is the patient agent's rate: permuted, below.
+    own = rate_findings(backwards)
+    assert not any(holding(own, "the rate starts high", "saturates at its bound", "closed form")), own
 
     permuted = rates.dataset.copy(deep=True)
     for field in ("gamma", "beta"):
         for quantity in ("rate", "loss", "value", "never"):
             permuted[f"{quantity}_{field}"].values = rates.dataset[f"{quantity}_{field}"].values[:, ::-1]
-    assert not any(holding(rate_findings(permuted))[i] for i in (0, 1, 2, 4)), rate_findings(permuted)
+    own = rate_findings(permuted)
+    claims = "the rate starts high", "stays at its base", "saturates at its bound", "whether to learn at all"
+    assert not any(holding(own, *claims)), own
+
+
+def test_where_nothing_learns_the_closed_form_is_not_found_to_hold(rates):
+    still = rates.dataset.copy(deep=True)
+    for field in ("gamma", "beta"):
+        still[f"loss_{field}"].values[:] = 1.0
+    (found,) = (f for f in rate_findings(still) if "closed form" in f.name)
+    assert not found.holds and found.measured == "no problem has γ = 1 and learns"
 
 
 def test_conditions_of_an_optimum_fail_on_the_baseline_and_on_effort_reversed(rates):
-    label = next(label for label in rates.solutions if label.startswith("rest 0, gamma=1"))
-    solution = rates.solutions[label]
+    (solution,) = chosen(rates.solutions, rest=0.0, gamma=1.0).values()
     problem, effort = solution.problem, solution.effort
     assert hamiltonian_variation(problem, effort) < 0.01 and distance_from_best(problem, effort) < 0.01
     assert distance_from_best(problem, problem.neutral_effort()) > 0.1
@@ -89,7 +103,8 @@ def test_initial_weights_are_optimised_each_from_the_one_before():
         rounds=2,
         iterations=20,
     ).run(progress=False)
-    short, long, ascended, _ = result.solutions.values()
+    short, long = chosen(result.solutions, found="converged").values()
+    (ascended,) = chosen(result.solutions, found="ascent", n=2).values()
     assert ascended.gradients == 21 and ascended.value > ascended.baseline_value
     assert short.value > ascended.value
     assert short.problem.horizon.length == 2 and long.problem.horizon.length == 10
@@ -108,13 +123,15 @@ def test_initial_weights_findings_hold_on_the_papers_shape_and_fail_on_its_oppos
     curves = np.array([0.3 * np.exp(-steps * n / 2000) + 0.001 * n * np.exp(-steps) for n in lengths])
     losses = {"training": curves, "test": curves * 1.1}
     drawn = {name: np.full(300, 0.5) for name in losses}
-    for method, claims in (("ascent", 2), ("converged", 3)):
+    ordered = ("raises the one-step loss", "lowers the cumulative loss")
+    for method, claims in (("ascent", ordered), ("converged", (*ordered, "lowers the loss summed over"))):
         assert all(holding(maml_findings(lengths, losses, drawn, 5e-3, method)))
         backwards = {name: c[::-1] for name, c in losses.items()}
-        assert not any(holding(maml_findings(lengths, backwards, drawn, 5e-3, method))[:claims])
+        assert not any(holding(maml_findings(lengths, backwards, drawn, 5e-3, method), *claims))
     unrelated = losses | {"test": losses["test"][::-1]}
-    assert not maml_findings(lengths, unrelated, drawn, 5e-3)[2].holds
-    assert not maml_findings(lengths, losses, {name: curves[-1] for name in losses}, 5e-3)[3].holds
+    assert holding(maml_findings(lengths, unrelated, drawn, 5e-3), "test follows training") == [False]
+    ahead = maml_findings(lengths, losses, {name: curves[-1] for name in losses}, 5e-3)
+    assert holding(ahead, "ahead of learning from drawn ones") == [False]
 
 
 def test_convergence_is_what_the_last_round_gained():
@@ -136,7 +153,9 @@ def test_tractability_compares_both_ascents_and_the_solver():
     stepped = le.solve(problems["average"], le.GradientAscent(10.0, 4), progress=False)
     np.testing.assert_allclose(dataset["judged"].sel(ascent="average"), stepped.history.value, rtol=1e-9)
     findings = result.experiment.findings(result)
-    assert [holding(findings)[i] for i in (0, 1, 3)] == [True] * 3, findings
+    # Which takes less time depends on what else the machine does.
+    others = [f for f in findings if "takes less time" not in f.name]
+    assert len(others) == len(findings) - 1 == 3 and all(holding(others)), findings
     assert labelled(result.experiment.figure(result))
 
 

@@ -144,3 +144,21 @@ def test_effort_may_be_a_number_or_a_schedule():
     for odd in (lambda t: [0.1, 0.2, 0.3], lambda t: "fast", lambda t: np.nan, True):
         with pytest.raises(le.LearningEffortError):
             problem.value({"gain": 0.1, "learning_rate": odd})
+
+
+def test_a_plain_function_may_be_a_cost(tmp_path):
+    learner = le.LinearNetwork(le.tasks.TwoGaussians(), hidden=(), learning_rate=1e-2, weights=[[[0.0]]])
+    plain, ours = (
+        le.Problem(learner, le.Gain(bounds=(0, 0.5), cost=cost), le.Steps(30))
+        for cost in (lambda g: 0.3 * jnp.sum(g**2), le.costs.Quadratic(0.3))
+    )
+    effort = {"gain": 0.2}
+    assert plain.value(effort) == pytest.approx(float(ours.value(effort)), rel=1e-14)
+    solution = le.solve(plain, progress=False)
+    assert solution.value == pytest.approx(le.solve(ours, progress=False).value, abs=1e-12)
+    with pytest.warns(UserWarning, match="keeps the answer but not its problem"):
+        solution.save(tmp_path / "run.nc")
+    odd = {"one number": lambda g: g**2, "could not be computed": lambda g: g.nothing, "must be a cost": 3.0}
+    for message, cost in odd.items():
+        with pytest.raises(le.LearningEffortError, match=message):
+            le.Problem(learner, le.Gain(cost=cost), le.Steps(30))

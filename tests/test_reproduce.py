@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import optax
@@ -9,9 +10,9 @@ import pytest
 
 import learning_effort as le
 from learning_effort.cli import main
-from learning_effort.experiments import algorithm_1 as ascend
 from learning_effort.experiments import registry
 from learning_effort.experiments import runs as saved
+from learning_effort.solvers import ascent
 
 NEURON = ["reproduce", "--quick", "--only", "single-neuron", "--out"]
 
@@ -55,15 +56,105 @@ def test_what_is_done_is_not_done_again(reproduced, capsys, monkeypatch):
     before = table(reproduced)
     main([*NEURON, str(reproduced)])
     assert "already done" in capsys.readouterr().err and table(reproduced) == before
-    # Other fields, another version, or a run that was stopped, do not count.
+    # Other fields do not count.
     experiment, folder = le.experiments.SingleNeuron().quick(), reproduced / "single-neuron"
-    record = saved.complete(experiment, folder)
-    assert record["quick"] and saved.complete(le.experiments.SingleNeuron(), folder) is None
-    text = (folder / "run.json").read_text()
-    for change in ({"version": "0"}, {"interrupted": True}):
-        (folder / "run.json").write_text(json.dumps(record | change))
-        assert saved.complete(experiment, folder) is None
-    (folder / "run.json").write_text(text)
+    assert saved.complete(experiment, folder)["quick"] and saved.complete(le.experiments.SingleNeuron(), folder) is None
+
+
+@pytest.fixture
+def neuron(reproduced, tmp_path):
+    """A copy of the complete run's folder, to be damaged, and its experiment."""
+    shutil.copytree(reproduced / "single-neuron", tmp_path / "single-neuron")
+    experiment = le.experiments.SingleNeuron().quick()
+    assert saved.complete(experiment, tmp_path / "single-neuron")
+    return experiment, tmp_path / "single-neuron"
+
+
+def without(name):
+    return lambda record: {k: v for k, v in record.items() if k != name}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record | {"version": "0"},
+        lambda record: record | {"interrupted": True},
+        *map(without, saved.FIELDS),
+        lambda record: record | {"findings": [{"name": "one"}]},
+        lambda record: record | {"findings": ["one"]},
+        lambda record: record | {"findings": {}},
+        lambda record: record | {"certificate": {"converged": 1}},
+        lambda record: record | {"certificate": []},
+        lambda record: record | {"seconds": "long"},
+        lambda record: record | {"solutions": 3},
+        lambda record: record | {"solutions": None},
+        lambda record: record | {"fields": None},
+        lambda record: [record],
+        lambda record: None,
+    ],
+)
+def test_a_record_of_another_run_or_a_damaged_one_is_not_complete(neuron, change):
+    experiment, folder = neuron
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(change(record)))
+    assert saved.complete(experiment, folder) is None
+
+
+@pytest.mark.parametrize("name", ["run.json", "run.nc", "figure.png"])
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.99, None])
+def test_a_file_that_is_missing_or_cut_off_is_not_complete(neuron, name, left):
+    experiment, folder = neuron
+    whole = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if left is not None:
+        (folder / name).write_bytes(whole[: int(left * len(whole))])
+    assert saved.complete(experiment, folder) is None
+
+
+@pytest.mark.parametrize("name", ["run.nc", "figure.png"])
+def test_a_file_with_nonsense_in_it_is_not_complete(neuron, name):
+    experiment, folder = neuron
+    content = bytearray((folder / name).read_bytes())
+    begin, end = len(content) // 5, 4 * len(content) // 5
+    content[begin:end] = bytes(end - begin)
+    (folder / name).write_bytes(content)
+    assert saved.complete(experiment, folder) is None
+
+
+def test_a_dataset_with_other_answers_is_not_complete(tmp_path):
+    experiment = le.experiments.TaskDifficulty(digits=(0, 1, 5, 7, 8, 9))
+    saved.solve_and_save(experiment, tmp_path, progress=False)
+    record = saved.complete(experiment, tmp_path)
+    assert record["certificate"] == {}
+    known = {"converged": 2, "of": 2, "residual": 0.0, "gradients": 1, "value": 0.0}
+    (tmp_path / "run.json").write_text(json.dumps(record | {"certificate": known}))
+    assert saved.complete(experiment, tmp_path) is None
+
+
+def test_what_is_damaged_is_done_again(neuron, capsys):
+    experiment, folder = neuron
+    (folder / "run.nc").write_bytes(b"")
+    (folder / "ascent.nc").write_bytes(b"")
+    main([*NEURON, str(folder.parent)])
+    shown = capsys.readouterr().err
+    assert "1/1 single-neuron\n" in shown and "done" not in shown
+    assert saved.complete(experiment, folder)
+    assert {row["Algorithm 1, first problem"] for row in table(folder.parent)} == {""}
+
+
+def test_those_that_run_are_counted(reproduced, tmp_path, capsys):
+    shutil.copytree(reproduced, tmp_path / "r")
+    main(["reproduce", "--quick", "--only", "task-difficulty", "--out", str(tmp_path / "r")])
+    lines = [line.split("] ")[1] for line in capsys.readouterr().err.splitlines() if "] " in line]
+    assert lines == ["single-neuron: already done", "1/1 task-difficulty"]
+
+
+def test_a_run_without_its_seconds_is_in_the_table(neuron):
+    _, folder = neuron
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"seconds": None}))
+    main([*NEURON, str(folder.parent), "--quiet"])
+    assert {row["seconds"] for row in table(folder.parent)} == {""}
 
 
 def test_a_failure_is_in_the_table_and_the_others_go_on(tmp_path, capsys, monkeypatch):
@@ -117,17 +208,17 @@ def test_what_an_experiment_needs_is_passed_on(tmp_path, monkeypatch, reproduced
 
 @pytest.mark.parametrize("rule", ["plain", "amsgrad"])
 def test_algorithm_1_goes_on_where_it_stopped(tmp_path, monkeypatch, rule):
-    monkeypatch.setattr(ascend, "EVERY", 3)
+    monkeypatch.setattr(ascent, "EVERY", 3)
     problem = le.experiments.SingleNeuron(steps=30).problem()
     step = {"plain": 10.0, "amsgrad": 0.05}[rule]
-    straight = ascend.ascend(problem, ascend.RULES[rule](step), 8, tmp_path / "a.nc")
-    ascend.ascend(problem, ascend.RULES[rule](step), 4, tmp_path / "b.nc")
-    assert ascend.ascend(problem, ascend.RULES[rule](step), 8, tmp_path / "b.nc") == straight
-    optimizer = None if rule == "plain" else ascend.RULES[rule](step)
+    straight = ascent.ascend(problem, ascent.RULES[rule](step), 8, tmp_path / "a.nc")
+    ascent.ascend(problem, ascent.RULES[rule](step), 4, tmp_path / "b.nc")
+    assert ascent.ascend(problem, ascent.RULES[rule](step), 8, tmp_path / "b.nc") == straight
+    optimizer = None if rule == "plain" else ascent.RULES[rule](step)
     assert np.isclose(straight, le.solve(problem, le.GradientAscent(step, 8, optimizer), progress=False).value, rtol=1e-12)
     other = le.experiments.SingleNeuron(steps=31).problem()
     with pytest.raises(le.LearningEffortError, match="another problem"):
-        ascend.ascend(other, optax.sgd(step), 8, tmp_path / "a.nc")
+        ascent.ascend(other, optax.sgd(step), 8, tmp_path / "a.nc")
 
 
 def test_algorithm_1_is_in_the_table(reproduced, monkeypatch):
@@ -136,3 +227,7 @@ def test_algorithm_1_is_in_the_table(reproduced, monkeypatch):
     row = table(reproduced)[0]
     ascended, ours = float(row["Algorithm 1, first problem"]), float(row["value, first problem"])
     assert ours - 1e-3 < ascended < ours
+    # A damaged course of Algorithm 1 is begun again.
+    (reproduced / "single-neuron" / "ascent.nc").write_bytes(b"")
+    main([*NEURON, str(reproduced), "--quiet", "--compare-ascent", "single-neuron"])
+    assert float(table(reproduced)[0]["Algorithm 1, first problem"]) == ascended

@@ -2,7 +2,7 @@
 
 A control turns its parameters at one instant into a port's signal (`signal`) and into the list of arrays its cost
 acts on (`effort_arrays`). Knots, bases, squares and softmax live here and nowhere else. To add one, subclass `Control` and
-write `port`, `parameter_shapes`, `signal` and, where it is not zero, `neutral`.
+write `port`, `default_name`, `signal` and, where they are not the port's own, `parameter_shapes` and `neutral`.
 """
 
 from .base import Control

@@ -73,9 +73,12 @@ class Control(Described):
                 f"The 'bounds' of {owner} must be (lower, upper) with lower below upper. Got {bounds!r}; are they reversed?"
             )
         self.rest = number(rest, "rest", owner)
+        if callable(cost) and not isinstance(cost, (type, cost_functions.Cost)):
+            cost = cost_functions.from_function(cost)
         if cost is not None and not isinstance(cost, cost_functions.Cost):
             raise LearningEffortError(
-                f"The 'cost' of {owner} must be a cost, such as le.costs.Quadratic(1.0), or None. Got {cost!r} instead."
+                f"The 'cost' of {owner} must be a cost, such as le.costs.Quadratic(1.0), a function of effort (n,), or None. "
+                f"Got {cost!r} instead."
             )
         self.cost = cost
         self.knots = check_knots(knots, None, owner)
@@ -123,13 +126,15 @@ class Control(Described):
     # What all share -----------------------------------------------------------------------------------------------
 
     def check(self, learner: Learner) -> None:
-        """**Raises:** `LearningEffortError` if the learner lacks the port, or the start does not fit."""
+        """**Raises:** `LearningEffortError` if the learner lacks the port, or has it static where the control is not (or the
+        other way round), or if the start does not fit."""
         if self.port_of(learner).static != self.static:
             kinds = {True: "is one value for all of learning", False: "varies in time"}
             raise LearningEffortError(
                 f"The port '{self.port}' of {type(learner).__name__} {kinds[not self.static]}, but {type(self).__name__} "
                 f"{kinds[self.static]}. Its 'static' must be {not self.static}."
             )
+        self._check_cost(learner)
         start = self.start_parameters(learner)
         lower, upper = self.lower, self.upper
         leaves = jax.tree.leaves(start)
@@ -141,6 +146,19 @@ class Control(Described):
                 f"it runs from {min(float(leaf.min()) for leaf in leaves):g} to "
                 f"{max(float(leaf.max()) for leaf in leaves):g}. Widen 'bounds', or give a 'start' inside them."
             )
+
+    def _check_cost(self, learner: Learner) -> None:
+        """**Raises:** `LearningEffortError` if the cost cannot be computed, or is not one number."""
+        owner = type(self).__name__
+        try:
+            found = jax.eval_shape(lambda: self.cost_of(self.neutral_parameters(learner), learner))
+        except LearningEffortError:
+            raise
+        except Exception as error:
+            words = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+            raise LearningEffortError(f"The 'cost' of {owner} could not be computed for its neutral effort: {words}.") from None
+        if found.shape != ():
+            raise LearningEffortError(f"The 'cost' of {owner} must be one number. It gives an array of shape {found.shape}.")
 
     def start_parameters(self, learner: Learner) -> PyTree:
         """The parameters of one instant at the control's start, in arrays of their full shapes."""

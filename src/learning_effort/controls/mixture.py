@@ -42,7 +42,7 @@ class MixtureControl(Control):
         log_p = jnp.log(self.port_of(learner).neutral)
         return self.rest + log_p - log_p.mean()
 
-    def check(self, learner):
+    def check(self, learner: Learner) -> None:
         """As of every control. **Raises:** also for a part of proportion 0, which softmax never gives."""
         own = self.port_of(learner).neutral
         if not is_traced(own) and (np.asarray(own) <= 0).any():

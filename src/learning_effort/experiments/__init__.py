@@ -16,6 +16,7 @@ from .carrasco_davis_2023.task_engagement import TaskEngagement
 from .carrasco_davis_2023.task_modulation import TaskModulation
 from .carrasco_davis_2023.task_switch import TaskSwitch
 from .carrasco_davis_2023.tractability import Tractability
+from .labels import Label, chosen
 from .registry import registry
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "GainGaussians",
     "GainMnist",
     "GainSemantic",
+    "Label",
     "LearningRate",
     "Maml",
     "Nonlinear",
@@ -39,5 +41,6 @@ __all__ = [
     "TaskModulation",
     "TaskSwitch",
     "Tractability",
+    "chosen",
     "registry",
 ]

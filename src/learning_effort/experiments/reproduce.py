@@ -8,17 +8,18 @@ import traceback
 from pathlib import Path
 
 from ..errors import LearningEffortError
-from ..experiments import algorithm_1, runs
 from ..files import disk
-from ..reports.contact_sheet import _contact_sheet
-from ..reports.table import COLUMNS, _markdown, _write_table
+from ..reports.contact_sheet import contact_sheet
+from ..reports.table import COLUMNS, markdown, write_table
+from . import algorithm_1, runs
 from .base import Experiment
 
 
 def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress: bool = True) -> bool:
     """Run `experiments` into `out`, each in its own folder, and write table.md, table.csv and contact-sheet.png there.
 
-    What is complete in `out` is not done again. An experiment that fails is reported in the table; the others go on.
+    What is complete in `out` is not done again, what is damaged is. An experiment that fails is reported in the table; the
+    others go on.
 
     **Arguments:** `only`, the names of those to run (none: all; the others are in the table where they are complete);
     `compared`, names of those whose first problem Algorithm 1 solves too; `progress` shows it on standard error.
@@ -30,21 +31,22 @@ def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress
     out = disk.writable_folder(out)
     report = _Report(progress)
     rows, figures, failures = [], {}, 0
+    wanted = [experiment.name for experiment in experiments if not only or experiment.name in only]
     try:
-        for place, experiment in enumerate(experiments, 1):
-            folder = out / experiment.name
+        for experiment in experiments:
+            name, folder = experiment.name, out / experiment.name
             record = runs.complete(experiment, folder)
-            wanted = not only or experiment.name in only
-            if not (wanted or record):
+            if not (name in wanted or record):
                 continue
-            report(f"{place}/{len(experiments)} {experiment.name}{': already done' if record else ''}")
+            place = f"{wanted.index(name) + 1}/{len(wanted)} " if name in wanted else ""
+            report(f"{place}{name}{': already done' if record else ''}")
             try:
                 if not record:
                     earlier = _earlier(experiment, experiments, out)
                     record = runs.solve_and_save(experiment, folder, progress, earlier)[1]
                 if record["interrupted"]:
                     raise KeyboardInterrupt
-                if experiment.name in compared and experiment.ascent:
+                if name in compared and experiment.ascent:
                     report(f"  Algorithm 1, {experiment.ascent[1]} iterations")
                     algorithm_1.best_value(experiment, folder / algorithm_1.FILE, report)
                 rows += _rows(experiment, record, algorithm_1.described(experiment, folder / algorithm_1.FILE))
@@ -55,13 +57,13 @@ def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress
                 report(f"  failed: {text}")
                 if progress and not isinstance(error, LearningEffortError):
                     traceback.print_exc()
-                rows.append([experiment.name, "it runs", f"failed: {text}", "failed", *[""] * (len(COLUMNS) - 4)])
+                rows.append([name, "it runs", f"failed: {text}", "failed", *[""] * (len(COLUMNS) - 4)])
             jax.clear_caches()
     finally:
-        _write_table(rows, out)
+        write_table(rows, out)
     if figures:
-        _contact_sheet(figures, out / "contact-sheet.png")
-    print(_markdown(rows))
+        contact_sheet(figures, out / "contact-sheet.png")
+    print(markdown(rows))
     print(f"table.md, table.csv and contact-sheet.png are in {out}.")
     return not failures
 
@@ -70,9 +72,11 @@ class _Report:
     """Lines on standard error with the time since it was made."""
 
     def __init__(self, show: bool):
+        """Time is counted from here; nothing is shown unless `show`."""
         self.show, self.begun = show, time.perf_counter()
 
     def __call__(self, text: str) -> None:
+        """Show a line."""
         if self.show:
             minutes, seconds = divmod(int(time.perf_counter() - self.begun), 60)
             print(f"[{minutes:3d}:{seconds:02d}] {text}", file=sys.stderr, flush=True)
@@ -85,18 +89,21 @@ def _earlier(experiment: Experiment, experiments, out: Path) -> dict:
 
 
 def _title(experiment: Experiment, record: dict) -> str:
+    """What the table and the sheet call a run."""
     return f"{experiment.name} (quick)" if record["quick"] else experiment.name
 
 
 def _rows(experiment: Experiment, record: dict, ascended: str) -> list[list[str]]:
-    known = record["certificate"]
-    about = ["", "", "", f"{record['seconds']:.1f}", "", ""]
+    """A run's rows of the table, one a finding; `ascended` says what Algorithm 1 found."""
+    known, seconds = record["certificate"], record["seconds"]
+    seconds = "" if seconds is None else f"{seconds:.1f}"
+    about = ["", "", "", seconds, "", ""]
     if known:
         about = [
             f"{known['converged']} of {known['of']}",
             f"{known['residual']:.1e}",
             str(known["gradients"]),
-            f"{record['seconds']:.1f}",
+            seconds,
             f"{known['value']:.9g}",
             ascended,
         ]

@@ -1,7 +1,7 @@
 """Runs on disk: a folder with run.nc, run.json, figure.png and figure.pdf.
 
 run.nc is the solution where there is a single one (`le.load(folder)` reads it; the dataset is made from it again), and
-the dataset otherwise. run.json comes last: a folder that has it is complete.
+the dataset otherwise. run.json comes last: a folder without it is not complete.
 """
 
 from __future__ import annotations
@@ -14,9 +14,24 @@ from pathlib import Path
 from .. import __version__
 from ..errors import LearningEffortError
 from ..files import disk
+from ..reports.contact_sheet import is_whole
 from .base import Experiment, Finding, Result
 
 RECORD = "run.json"
+#: What run.json says, and of what kind it is; a finding in it; and its certificate, where there is something to certify.
+FIELDS = {
+    "experiment": str,
+    "fields": dict,
+    "quick": bool,
+    "solutions": int,
+    "findings": list,
+    "certificate": dict,
+    "interrupted": bool,
+    "seconds": (int, float, type(None)),
+    "version": str,
+}
+FINDING = {"name": str, "measured": str, "holds": bool}
+CERTIFICATE = {"converged": int, "of": int, "residual": (int, float), "gradients": int, "value": (int, float)}
 
 
 def solve_and_save(experiment: Experiment, folder, progress=True, earlier: dict | None = None) -> tuple[Result, dict]:
@@ -28,11 +43,12 @@ def solve_and_save(experiment: Experiment, folder, progress=True, earlier: dict 
 
 
 def save_result(experiment: Experiment, result: Result, folder, seconds: float | None = None) -> dict:
-    """Save a run. **Arguments:** `seconds` it took. **Returns:** the record in run.json."""
+    """Save a run; what is in `folder` stays until all of it is written.
+
+    **Arguments:** `seconds` it took, None where nobody knows. **Returns:** the record in run.json.
+    """
     from ..figures.style import save_figure
 
-    folder = disk.writable_folder(folder)
-    (folder / RECORD).unlink(missing_ok=True)
     solutions = list(result.solutions.values())
     record = {
         "experiment": experiment.name,
@@ -45,12 +61,17 @@ def save_result(experiment: Experiment, result: Result, folder, seconds: float |
         "seconds": seconds,
         "version": __version__,
     }
-    if len(solutions) == 1:
-        solutions[0].save(folder / "run.nc")
-    else:
-        disk.write(result.dataset, folder / "run.nc")
-    save_figure(experiment.figure(result), folder)
-    disk.write_text(json.dumps(record, indent=2), folder / RECORD)
+
+    def write(new: Path) -> None:
+        """Write the files into a new folder."""
+        if len(solutions) == 1:
+            solutions[0].save(new / "run.nc")
+        else:
+            disk.write(result.dataset, new / "run.nc")
+        save_figure(experiment.figure(result), new)
+        disk.write_text(json.dumps(record, indent=2), new / RECORD)
+
+    disk.replace_folder(folder, write, last=RECORD)
     return record
 
 
@@ -69,18 +90,28 @@ def certificate(dataset) -> dict:
 
 
 def complete(experiment: Experiment, folder) -> dict | None:
-    """The record of a complete run of this very experiment, by this version, in `folder`; None if there is none."""
+    """The record of a complete run of this very experiment, by this version, in `folder`; None if there is none, or if one
+    of its files is damaged."""
     folder = Path(folder)
-    if not all((folder / name).is_file() for name in ("run.nc", "figure.png", RECORD)):
-        return None
+    wanted = {"experiment": experiment.name, "fields": _plain(dataclasses.asdict(experiment)), "version": __version__}
     try:
         record = read_record(folder)[1]
-    except LearningEffortError:
+        if any(record[name] != value for name, value in wanted.items()) or record["interrupted"]:
+            return None
+        answers = _answers(folder, record)
+    except Exception:  # whatever is wrong with the files, what they should hold can be solved again
         return None
-    wanted = {"experiment": experiment.name, "fields": _plain(dataclasses.asdict(experiment)), "version": __version__}
-    if any(record.get(name) != value for name, value in wanted.items()) or record.get("interrupted", True):
-        return None
-    return record
+    return record if answers == record["certificate"].get("of", 0) and is_whole(folder / "figure.png") else None
+
+
+def _answers(folder: Path, record: dict) -> int:
+    """The number of answers that a folder's run.nc really holds."""
+    from ..results.solution import load
+
+    if record["solutions"] == 1:
+        load(folder / "run.nc")
+        return 1
+    return disk.read(folder / "run.nc").sizes.get("answer", 0)
 
 
 def read_record(path) -> tuple[Path, dict]:
@@ -95,10 +126,21 @@ def read_record(path) -> tuple[Path, dict]:
         raise LearningEffortError(f"There is no saved run at {path}. Give the folder that `run --out` wrote.")
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        record["findings"], record["fields"], record["experiment"], record["solutions"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        _check(record, FIELDS)
+        for finding in record["findings"]:
+            _check(finding, FINDING)
+        if record["certificate"]:
+            _check(record["certificate"], CERTIFICATE)
+    except (OSError, ValueError) as error:
         raise LearningEffortError(f"{file} is damaged: {error}.") from None
     return folder, record
+
+
+def _check(given, kinds: dict) -> None:
+    """**Raises:** `ValueError` if `given`, read from JSON, lacks an entry of `kinds`, or has one of another kind."""
+    wrong = [name for name, kind in kinds.items() if not (isinstance(given, dict) and isinstance(given.get(name, ...), kind))]
+    if wrong:
+        raise ValueError(f"there is no {', '.join(wrong)} in it, or not as it should be")
 
 
 def read_result(path) -> Result:
@@ -107,6 +149,7 @@ def read_result(path) -> Result:
     **Raises:** `LearningEffortError` if it is damaged or does not fit this version.
     """
     from ..results.solution import load
+    from .collect import with_coordinates
     from .registry import registry
 
     folder, record = read_record(path)
@@ -116,7 +159,10 @@ def read_result(path) -> Result:
         raise LearningEffortError(f"{folder / RECORD} does not fit this version: {error}.") from None
     if record["solutions"] == 1:
         return experiment.result({next(iter(experiment.problems())): load(folder / "run.nc")})
-    return Result(experiment, {}, disk.read(folder / "run.nc"))
+    dataset = disk.read(folder / "run.nc")
+    if "answer" in dataset.dims and not any(str(name).startswith("answer_") for name in dataset.coords):
+        dataset = with_coordinates(dataset, list(experiment.problems()))
+    return Result(experiment, {}, dataset)
 
 
 def findings_of(record: dict) -> list[Finding]:
@@ -125,8 +171,10 @@ def findings_of(record: dict) -> list[Finding]:
 
 
 def _plain(fields: dict) -> dict:
+    """Fields as they are in JSON."""
     return json.loads(json.dumps(fields))
 
 
 def _tupled(value):
+    """A value read from JSON, its lists as tuples."""
     return tuple(_tupled(v) for v in value) if isinstance(value, list) else value

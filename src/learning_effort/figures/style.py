@@ -13,11 +13,12 @@ CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000
 
 
 def panels(rows: int, columns: int, width: float = 3.4, height: float = 2.6):
-    """A figure and its axes, flat, without the box's top and right sides."""
+    """A figure and its axes, flat, without the box's top and right sides; ticks say what they are, without an offset."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
+        axis.ticklabel_format(useOffset=False)
     return figure, axes
 
 
@@ -27,6 +28,22 @@ def label(axis, x: str, y: str, title: str, legend: bool = True) -> None:
     axis.set_title(title, loc="left", fontsize=10)
     if legend and axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False, fontsize=8)
+
+
+def legend_below(axis) -> int:
+    """A legend below an axis, where it hides no curve, if there is anything to tell; how many rows it has."""
+    texts = axis.get_legend_handles_labels()[1]
+    if not texts:
+        return 0
+    columns = 4 if max(map(len, texts)) <= 8 else 2
+    place = {"loc": "upper center", "bbox_to_anchor": (0, 0, 1, 0), "borderaxespad": 4.6}
+    axis.legend(frameon=False, fontsize=8, ncols=columns, columnspacing=1.2, **place)
+    return -(-len(texts) // columns)
+
+
+def cycled(i: int) -> dict:
+    """The colour of the i-th of many curves and its line, which changes when the colours begin again."""
+    return {"color": CYCLE[i % len(CYCLE)], "linestyle": ("-", "--", "-.", ":")[i // len(CYCLE) % 4]}
 
 
 def save_figure(figure: Figure, folder, stem: str = "figure") -> list[Path]:

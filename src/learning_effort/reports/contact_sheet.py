@@ -9,8 +9,18 @@ import numpy as np
 from ..files import disk
 
 
-def _contact_sheet(figures: dict[str, Path], path: Path, columns: int = 2, width: float = 11.0) -> None:
-    """All figures in one image, with titles."""
+def is_whole(path) -> bool:
+    """Whether there is an image at `path` that can be read to its end."""
+    from matplotlib.image import imread
+
+    try:
+        return imread(path).size > 0
+    except Exception:  # what an image is damaged by decides what is raised
+        return False
+
+
+def contact_sheet(figures: dict[str, Path], path: Path, columns: int = 2, width: float = 11.0) -> None:
+    """Write the images of `figures`, {title: file}, into one at `path`, `columns` side by side, each `width` inches wide."""
     from matplotlib.figure import Figure
     from matplotlib.image import imread
 

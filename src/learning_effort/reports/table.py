@@ -22,15 +22,16 @@ COLUMNS = (
 )
 
 
-def _write_table(rows, out: Path) -> None:
-    disk.write_text(_markdown(rows), out / "table.md")
+def write_table(rows: list[list[str]], out: Path) -> None:
+    """Write the rows, a text for each of `COLUMNS`, as table.md and table.csv in the folder `out`."""
+    disk.write_text(markdown(rows), out / "table.md")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     disk.write_text(text.getvalue(), out / "table.csv")
 
 
-def _markdown(rows) -> str:
-    """The table, what is the same in all rows of an experiment said once."""
+def markdown(rows: list[list[str]]) -> str:
+    """The rows as a table in Markdown, what is the same in all rows of an experiment said once."""
     lines = [COLUMNS, ["---"] * len(COLUMNS)]
     for i, row in enumerate(rows):
         follows = i > 0 and rows[i - 1][0] == row[0]

@@ -9,6 +9,7 @@ import numpy as np
 from ...measures import by_level, centre_of_effort
 from ..base import Experiment, Finding, seeded
 from ..collect import courses
+from ..labels import chosen, ordered
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,48 +46,56 @@ class CategoryAssimilation(Experiment):
     ascent = (1.0, 600)
 
     def problems(self):
+        """A problem a seed for each part, "semantic" and "mnist"."""
         import learning_effort as le
 
         def problems(part, task, steps, rate, hidden, scale):
+            """Those of a part."""
             knots = {"knots": min(self.knots, steps), "interpolation": "linear"} if self.knots else {}
             cost = le.costs.Exponential(self.beta)
             control = le.Gain(bounds=(self.lower, self.upper), layers=1, basis="neuron", cost=cost, **knots)
 
             def problem(seed):
+                """The one with the weights of a seed."""
                 learner = le.LinearNetwork(task, (hidden,), learning_rate=rate, init_scale=scale, seed=seed)
                 return le.Problem(learner, control, le.Steps(steps), discount=self.gamma)
 
-            return {f"{part}, {label}": p for label, p in seeded(problem, self.seed, self.seeds).items()}
+            return seeded(problem, self.seed, self.seeds, part=part)
 
         digits = le.tasks.Digits(tuple(range(10)), source=self.source)
         return problems(
             "semantic", le.tasks.SemanticHierarchy(self.levels), self.steps, self.learning_rate, self.hidden, self.init_scale
-        ) | problems(
-            "mnist", digits, self.mnist_steps, self.mnist_learning_rate, self.mnist_hidden, self.mnist_init_scale
-        )
+        ) | problems("mnist", digits, self.mnist_steps, self.mnist_learning_rate, self.mnist_hidden, self.mnist_init_scale)
 
     def dataset(self, solutions):
+        """The courses of each part, its name before each variable's, and `…_effort` ν (seed, weight_time, output)."""
         import xarray as xr
 
         seeds = {"seed": range(self.seed, self.seed + self.seeds)}
-        members = list(solutions.values())
-        parts = {"semantic": members[: self.seeds], "mnist": members[self.seeds :]}
-        return xr.merge(
-            courses(own, seeds, part, kept={"effort": (kept_effort, (f"{part}_output",))}) for part, own in parts.items()
-        )
+
+        def part_courses(part):
+            """Those of a part."""
+            own = ordered(chosen(solutions, part=part), seeds)
+            return courses(own, seeds, part, kept={"effort": (kept_effort, (f"{part}_output",))})
+
+        return xr.merge(map(part_courses, ("semantic", "mnist")))
 
     def findings(self, result):
+        """Of the hierarchy's levels; that control is worth it, of both parts."""
         d = result.dataset
         values, baseline = d["answer_value"].values, d["answer_baseline"].values
         return assimilation_findings(d["semantic_effort"].values, values, baseline)
 
     def figure(self, result):
+        """Loss avoided and effort over time, a column a part."""
         from ...figures.carrasco_davis_2023.category_assimilation import assimilation_figure
 
         return assimilation_figure(result)
 
     def quick(self):
-        return dataclasses.replace(super().quick(), mnist_steps=min(self.mnist_steps, 600))
+        """With a short horizon for the digits too; a smaller hierarchy and network, and weights that soon learn."""
+        soon = {"levels": 3, "hidden": 8, "init_scale": 0.1}
+        return dataclasses.replace(super().quick(), mnist_steps=min(self.mnist_steps, 600), **soon)
 
 
 def kept_effort(solution) -> np.ndarray:
@@ -96,7 +105,8 @@ def kept_effort(solution) -> np.ndarray:
 
 
 def assimilation_findings(effort, value, baseline_value) -> list[Finding]:
-    """The paper's claims, on the hierarchy's effort (seeds, times, outputs), its mean over seeds, and all values."""
+    """The paper's claims, on the hierarchy's effort ν (seeds, times, outputs), its mean over seeds, and the values of all
+    problems and their baselines, (problems,) in loss × time."""
     levels = by_level(np.asarray(effort).mean(0))
     peaks = levels.max(0)
     centres = np.array([centre_of_effort(level) for level in np.abs(levels).T])

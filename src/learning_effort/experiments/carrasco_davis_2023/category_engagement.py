@@ -9,6 +9,7 @@ import numpy as np
 from ...measures import by_level, learning_ends
 from ..base import Experiment, Finding, every_seed
 from ..collect import courses
+from ..labels import Label, chosen
 
 #: Digits that are easy to learn, and hard ones.
 EASY, HARD = (0, 1), (5, 8)
@@ -58,10 +59,11 @@ class CategoryEngagement(Experiment):
     mnist_max_gradients: int = 60
 
     def problems(self):
+        """Those of both parts."""
         return self.part_problems("semantic") | self.part_problems("mnist")
 
     def part_problems(self, part: str) -> dict:
-        """The problems of "semantic" or "mnist", by label."""
+        """The problems of a `part`, "semantic" or "mnist": one a seed, and one a further start for the first seed."""
         import learning_effort as le
 
         semantic = part == "semantic"
@@ -71,6 +73,7 @@ class CategoryEngagement(Experiment):
         knots = {"knots": min(self.knots, steps), "interpolation": "linear"} if self.knots else {}
 
         def problem(seed, start=None):
+            """The one with the weights of a seed, searched from φ = `start` (outputs,), or from neutral."""
             learner = le.LinearNetwork(task, hidden=(hidden,), learning_rate=rate, init_scale=scale, seed=seed)
             control = le.Engagement(
                 (self.lower, self.upper),
@@ -82,42 +85,43 @@ class CategoryEngagement(Experiment):
             )
             return le.Problem(learner, control, le.Steps(steps), discount=self.gamma)
 
-        problems = {f"{part}, seed {seed}": problem(seed) for seed in range(self.seed, self.seed + self.seeds)}
+        problems = {Label(part=part, seed=seed): problem(seed) for seed in range(self.seed, self.seed + self.seeds)}
         for start in range(1, self.starts):
             phi = 1 + 0.5 * np.random.default_rng(start).uniform(-1, 1, task.output_size)
             phi = np.clip(phi / np.sqrt(np.mean(phi**2)), self.lower, self.upper)
-            problems[f"{part}, seed {self.seed}, start {start}"] = problem(self.seed, phi)
+            problems[Label(part=part, seed=self.seed, start=start)] = problem(self.seed, phi)
         return problems
 
     def solve(self, progress=True):
+        """All of its problems."""
         return self.solved(self.problems(), progress)
 
     def solved(self, problems: dict, progress=True) -> dict:
-        """The solutions of some of its problems, by label."""
+        """The solutions of some of its `problems`, by label; those of digits stop sooner."""
         import learning_effort as le
 
         solutions = {}
         for part, most in (("semantic", self.max_gradients), ("mnist", self.mnist_max_gradients)):
-            own = {label: problem for label, problem in problems.items() if label.startswith(part)}
+            own = chosen(problems, part=part)
             method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=most))
             solutions |= dict(zip(own, le.solve_many(list(own.values()), method, progress=progress), strict=True))
         return solutions
 
     def dataset(self, solutions):
+        """The parts that were solved, each with its name before its variables'."""
         import xarray as xr
 
-        parts = [p for p in ("semantic", "mnist") if any(label.startswith(p) for label in solutions)]
-        return xr.merge([self._part(part, solutions) for part in parts])
+        parts = {part: chosen(solutions, part=part) for part in ("semantic", "mnist")}
+        return xr.merge([self._part(part, own) for part, own in parts.items() if own])
 
-    def _part(self, part, solutions):
-        """The part's courses, the best start of the first seed; `…_effort` φ (seed, weight_time, output), `…_starts`."""
-        own = {label: s for label, s in solutions.items() if label.startswith(part)}
-        first = [s for label, s in own.items() if "start" in label or label == f"{part}, seed {self.seed}"]
-        members = [s for label, s in own.items() if "start" not in label]
-        members[0] = max(first, key=lambda s: s.value)
-        output = "property" if part == "semantic" else "digit"
-        seeds = {"seed": range(self.seed, self.seed + len(members))}
-        dataset = courses(members, seeds, part, kept={"effort": (engagement_kept, (output,))})
+    def _part(self, part, own):
+        """The courses of the part's solutions `own`, of the first seed those of the best start; `…_effort` φ (seed,
+        weight_time, output), `…_value` and `…_baseline_value` (seed,), `…_starts`, the value that each start reached."""
+        first = list(chosen(own, seed=self.seed).values())
+        by_seed = {label.coordinates["seed"]: s for label, s in chosen(own, start=None).items()}
+        by_seed[self.seed] = max(first, key=lambda s: s.value)
+        members, output = list(by_seed.values()), "property" if part == "semantic" else "digit"
+        dataset = courses(members, {"seed": list(by_seed)}, part, kept={"effort": (engagement_kept, (output,))})
         dataset = dataset.drop_vars([name for name in dataset.data_vars if "reward" in name])
         dataset[f"{part}_value"] = ("seed", [s.value for s in members])
         dataset[f"{part}_baseline_value"] = ("seed", [s.baseline_value for s in members])
@@ -125,6 +129,7 @@ class CategoryEngagement(Experiment):
         return dataset if part == "semantic" else dataset.assign_coords(digit=list(self.digits))
 
     def findings(self, result):
+        """Of each part that was solved, its name before the finding's."""
         d = result.dataset
         findings = []
         for part, own in (("semantic", semantic_findings), ("mnist", mnist_findings)):
@@ -139,30 +144,33 @@ class CategoryEngagement(Experiment):
         return findings
 
     def figure(self, result):
+        """Loss avoided and engagement over time, a row a part."""
         from ...figures.carrasco_davis_2023.engagement import category_figure
 
         return category_figure(result)
 
     def quick(self):
+        """With smaller networks and fewer gradients, from two starts; three levels, from weights that soon learn."""
         short = {"mnist_steps": 600, "hidden": 8, "mnist_hidden": 8, "levels": 3, "init_scale": 1e-2}
         return dataclasses.replace(super().quick(), starts=2, max_gradients=50, mnist_max_gradients=50, **short)
 
 
 def engagement_kept(solution) -> np.ndarray:
-    """Engagement at the times at which the solution keeps its weights, (times, outputs or tasks)."""
+    """Engagement at the times at which the solution keeps its weights, (times, outputs or tasks); neutral is 1."""
     problem = solution.problem
     return np.asarray(problem.parameters_at(problem.check_effort(solution.effort), solution.weight_steps)["engagement"])
 
 
 def engaged_at(times, attention, loss) -> np.ndarray:
-    """The mean time of each column of attention (T, n) while learning lasts, as a share of that time; NaN if there is none."""
+    """The mean time of each column of attention (T, n) while learning lasts, as a share of that time, (n,); NaN if there is
+    none. Of times (T,) and the loss (T,) that says how long it lasts."""
     end = learning_ends(loss)
     total = attention[:end].sum(0)
     return np.where(total > 1e-9, times[:end] @ attention[:end] / np.maximum(total, 1e-9), np.nan) / times[end - 1]
 
 
 def beyond_neutral(effort: np.ndarray) -> np.ndarray:
-    """Attention φ² above neutral."""
+    """Attention φ² above neutral, of engagement φ of any shape."""
     return np.maximum(effort**2 - 1, 0)
 
 

@@ -43,12 +43,15 @@ class ClassProportion(Experiment):
     seed: int = 0
 
     def problems(self):
+        """None: nothing is optimised."""
         return {}
 
     def needed(self, progress=True, earlier=None):
+        """Engagement with the digits."""
         return mnist_engagement(self, progress, earlier)
 
     def run(self, progress=True, earlier=None):
+        """Learn on batches with the shares that engagement gives, and on uniform ones."""
         from ..base import Result
 
         engagement = self.needed(progress, earlier)["category-engagement"]
@@ -58,6 +61,8 @@ class ClassProportion(Experiment):
         return Result(self, {}, self._learned(seeds, times, phi))
 
     def _learned(self, seeds, times, phi):
+        """The dataset, from φ (seeds, times, digits): `loss_batch_…` and `loss_balanced_…` (seed, time); `loss_class_…` and
+        `share` (seed, kept_time, digit) and `batch_size` (seed, kept_time) at no more than `KEPT` times."""
         import xarray as xr
 
         import learning_effort as le
@@ -84,16 +89,19 @@ class ClassProportion(Experiment):
         return xr.Dataset(variables, coordinates)
 
     def findings(self, result):
+        """Of the losses on balanced batches."""
         d = result.dataset
         losses = [d[f"loss_balanced_{kind}"].values for kind in ("curriculum", "uniform")]
         return proportion_findings(d["time"].values, *losses, d["batch_size"].values, self.batch)
 
     def figure(self, result):
+        """Losses, shares and sizes of the batches over time."""
         from ...figures.carrasco_davis_2023.class_proportion import proportion_figure
 
         return proportion_figure(result)
 
     def quick(self):
+        """With fewer units and smaller batches."""
         return dataclasses.replace(super().quick(), hidden=8, batch=400)
 
 
@@ -156,12 +164,16 @@ def learn_on_batches(learner, classes, counts, balanced: int, seed: int):
         return Moments(weighted.T @ flat_x, weighted.T @ flat_y, (flat_y * w[:, None]).T @ flat_y, w @ flat_x, w @ flat_y)
 
     def drawn(key, number):
+        """`number` samples of every class: x (classes, number, I) and y (classes, number, O)."""
         rows = jax.random.randint(key, (x.shape[0], number), 0, smallest)
         return tuple(jnp.take_along_axis(a, rows[..., None], axis=1) for a in (x, y))
 
     @eqx.filter_jit
     def run(learner, counts):
+        """Learn; the losses on the batches and by class."""
+
         def step(weights, inputs):
+            """One step on a batch of `inputs`, the count of each class and a key."""
             count, key = inputs
             learning, judging = jax.random.split(key)
             used = (jnp.arange(most) < count[:, None]) / jnp.maximum(count.sum(), 1)

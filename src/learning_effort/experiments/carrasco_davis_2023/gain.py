@@ -16,10 +16,13 @@ SHARES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 @dataclasses.dataclass(frozen=True)
-class _GainExperiment(Experiment):
-    """`gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
+class GainExperiment(Experiment):
+    """Gain on both layers of a network; what is learned, each experiment says in `task`.
+
+    `gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
     box from `lower` to `upper`, `knots` of the linearly interpolated control (0: one value a step), `init_scale` of the
-    initial weights, of which there are `seeds` draws, the first with `seed`."""
+    initial weights, of which there are `seeds` draws, the first with `seed`.
+    """
 
     gamma: float = 0.99
     beta: float = 0.3
@@ -42,6 +45,7 @@ class _GainExperiment(Experiment):
         raise NotImplementedError
 
     def problems(self):
+        """A problem a seed."""
         import learning_effort as le
 
         task = self.task()
@@ -49,6 +53,7 @@ class _GainExperiment(Experiment):
         control = le.Gain(bounds=(self.lower, self.upper), cost=le.costs.Exponential(self.beta), **knots)
 
         def problem(seed):
+            """The one with the weights of a seed."""
             learner = le.LinearNetwork(
                 task,
                 hidden=(self.hidden,),
@@ -62,44 +67,56 @@ class _GainExperiment(Experiment):
         return seeded(problem, self.seed, self.seeds)
 
     def dataset(self, solutions):
-        return gain_courses(solutions, self.seed)
+        """What `gain_courses` gives."""
+        return gain_courses(solutions)
 
     def knot_spacing(self) -> float:
-        """The time between knots; 0 with one value a step."""
+        """The time between knots, in learning rate × steps; 0 with one value a step."""
         return (self.steps - 1) * self.learning_rate / max(min(self.knots, self.steps) - 1, 1) if self.knots else 0.0
 
     def findings(self, result):
+        """Of the courses, the norm of effort and the values of all seeds."""
         d = result.dataset
         values = d["answer_value"].values, d["answer_baseline"].values
         return gain_findings(course(d, "control"), course(d, "baseline"), d["effort_norm"].values, *values, self.knot_spacing())
 
     def figure(self, result):
+        """Reward, loss, weights and gains over time."""
         from ...figures.carrasco_davis_2023.gain import gain_figure
 
         return gain_figure(result)
 
 
 @dataclasses.dataclass(frozen=True)
-class GainGaussians(_GainExperiment):
-    """Gain on both layers of a network that learns the correlated Gaussians."""
+class GainGaussians(GainExperiment):
+    """Gain on both layers of a network that learns the correlated Gaussians.
 
-    __doc__ += "\n\n" + _GainExperiment.__doc__
+    `gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
+    box from `lower` to `upper`, `knots` of the linearly interpolated control (0: one value a step), `init_scale` of the
+    initial weights, of which there are `seeds` draws, the first with `seed`.
+    """
+
     name = "gain-gaussians"
     description = "gain on a two-layer network, correlated Gaussians (fig. 5)"
     hidden: int = 6
     knots: int = 0
 
     def task(self):
+        """The correlated Gaussians."""
         import learning_effort as le
 
         return le.tasks.CorrelatedGaussians()
 
 
 @dataclasses.dataclass(frozen=True)
-class GainSemantic(_GainExperiment):
-    """Gain on both layers of a network that learns a semantic hierarchy of `levels` levels."""
+class GainSemantic(GainExperiment):
+    """Gain on both layers of a network that learns a semantic hierarchy.
 
-    __doc__ += "\n\n" + _GainExperiment.__doc__
+    `gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
+    box from `lower` to `upper`, `knots` of the linearly interpolated control (0: one value a step), `init_scale` of the
+    initial weights, of which there are `seeds` draws, the first with `seed`; `levels` of the hierarchy.
+    """
+
     name = "gain-semantic"
     description = "gain on a two-layer network, semantic hierarchy (fig. 5)"
     hidden: int = 30
@@ -107,30 +124,43 @@ class GainSemantic(_GainExperiment):
     levels: int = 4
 
     def task(self):
+        """The hierarchy."""
         import learning_effort as le
 
         return le.tasks.SemanticHierarchy(self.levels)
 
+    def quick(self):
+        """A smaller hierarchy and network, and weights that soon learn: the paper's stay on their first plateau for long."""
+        return dataclasses.replace(super().quick(), steps=min(self.steps, 2500), levels=3, hidden=8, init_scale=0.03)
+
 
 @dataclasses.dataclass(frozen=True)
-class GainMnist(_GainExperiment):
-    """Gain on both layers of a network that tells two handwritten digits apart; `source` as for `le.tasks.Digits`."""
+class GainMnist(GainExperiment):
+    """Gain on both layers of a network that tells two handwritten digits apart.
 
-    __doc__ += "\n\n" + _GainExperiment.__doc__
+    `gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
+    box from `lower` to `upper`, `knots` of the linearly interpolated control (0: one value a step), `init_scale` of the
+    initial weights, of which there are `seeds` draws, the first with `seed`; `digits` told apart, from `source` as for
+    `le.tasks.Digits`.
+    """
+
     name = "gain-mnist"
     description = "gain on a two-layer network, MNIST digits 1 and 3 (fig. 5)"
     digits: tuple[int, ...] = (1, 3)
     source: str = "bundled"
 
     def task(self):
+        """The digits."""
         import learning_effort as le
 
         return le.tasks.Digits(self.digits, source=self.source)
 
 
-def gain_courses(solutions: dict, first: int, part: str = ""):
-    """The courses of `solutions`, one a seed from `first` on, with the norm of effort, in all and by layer, the mean and
-    root mean square of the weights, and ten weights of the first seed, those with the largest gains, beside their gains."""
+def gain_courses(solutions: dict, part: str = ""):
+    """The courses of `solutions`, {label: one a seed}, with the norm of effort, `effort_norm` (seed, time) and by layer
+    `layer_norm` (seed, time, layer); the size of the weights, `weights_mean_…` and `weights_rms_…` (seed, weight_time); and
+    ten weights of the first seed, those with the largest gains, beside their gains: `shown_weights` and `shown_gains`
+    (weight_time, 10). An `xarray.Dataset`; `part` is put before each variable's name."""
     members = list(solutions.values())
     leader = members[0]
     gains = [g.reshape(len(g), -1) for g in gains_at(leader, leader.weight_steps)]
@@ -138,6 +168,7 @@ def gain_courses(solutions: dict, first: int, part: str = ""):
     layers = list(range(1, len(gains) + 1))
 
     def flat(rollout):
+        """The weights of all layers side by side, (times, weights)."""
         return np.hstack([w.reshape(len(w), -1) for w in rollout.weights])
 
     sizes = {}
@@ -145,7 +176,7 @@ def gain_courses(solutions: dict, first: int, part: str = ""):
         sizes[f"weights_mean_{kind}"] = lambda s, r=rollout: np.abs(flat(getattr(s, r))).mean(1)
         sizes[f"weights_rms_{kind}"] = lambda s, r=rollout: np.sqrt((flat(getattr(s, r)) ** 2).mean(1))
     norms = {"effort_norm": lambda s: effort_norm(s.problem, s.effort), "layer_norm": (layer_norms, ("layer",))}
-    seeds = {"seed": range(first, first + len(members))}
+    seeds = {"seed": [label.coordinates["seed"] for label in solutions]}
     dataset = courses(members, seeds, part, extra=norms, kept=sizes).assign_coords(layer=layers)
     prefix = f"{part}_" if part else ""
     for name, numbers in (("shown_weights", flat(leader.rollout)), ("shown_gains", np.hstack(gains))):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...measures import centre_of_effort
 from ..base import Experiment, Finding
+from ..labels import Label, chosen, ordered
 
 #: Where effort rests: at the network's own speed, or at a standstill.
 RESTS = (0.0, -1.0)
@@ -47,13 +48,14 @@ class LearningRate(Experiment):
 
     @property
     def families(self) -> dict[str, np.ndarray]:
-        """What is varied, with its values."""
+        """What is varied, with its values (points,)."""
         return {
             "gamma": np.linspace(self.lowest_gamma, 1.0, self.points),
             "beta": np.linspace(self.lowest_beta, self.highest_beta, self.points),
         }
 
     def problems(self):
+        """One for each rest and each value of γ and of β."""
         import learning_effort as le
 
         learner = le.LinearNetwork(
@@ -66,12 +68,13 @@ class LearningRate(Experiment):
         )
 
         def problem(rest, gamma, beta):
+            """The one with these numbers."""
             control = le.LearningRate((self.lower, self.upper), rest=rest, cost=le.costs.Quadratic(beta))
             return le.Problem(learner, control, le.Steps(self.steps), discount=gamma)
 
         held = {"gamma": self.gamma, "beta": self.beta}
         return {
-            f"rest {rest:g}, {field}={value:.6g}": problem(rest, **(held | {field: value}))
+            Label(f"rest {rest:g}, {field}={value:.6g}", rest=rest, **{field: value}): problem(rest, **(held | {field: value}))
             for rest in RESTS
             for field, values in self.families.items()
             for value in values
@@ -86,6 +89,7 @@ class LearningRate(Experiment):
         return dict(zip(problems, in_threads(self._best, problems.values()), strict=True))
 
     def _best(self, problem):
+        """The better answer to a problem."""
         import learning_effort as le
 
         method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
@@ -96,6 +100,8 @@ class LearningRate(Experiment):
         return max(solutions, key=lambda solution: solution.value)
 
     def dataset(self, solutions):
+        """`loss_baseline` (time,); of each family, `rate_…` u and `loss_…` (rest, family, time), and (rest, family): `value_…`,
+        `never_…` (V of never learning), `imbalance_…` (variation of H) and `distance_…` (of u from the best)."""
         import xarray as xr
 
         from ...analysis.hamiltonian import hamiltonian_variation
@@ -103,13 +109,12 @@ class LearningRate(Experiment):
         some = next(iter(solutions.values()))
         variables = {"loss_baseline": ("time", some.baseline.loss)}
         coordinates = {"time": some.rollout.times, "rest": list(RESTS)}
-        members = iter(solutions.values())
-        of = {(rest, field): [next(members) for _ in values] for rest in RESTS for field, values in self.families.items()}
         for field, values in self.families.items():
             coordinates[field] = values
-            rows = [of[rest, field] for rest in RESTS]
+            rows = [ordered(chosen(solutions, field, rest=rest), {field: values}) for rest in RESTS]
 
             def stacked(read, rows=rows):
+                """What is read of every solution, (rest, family, …)."""
                 return np.array([[read(solution) for solution in row] for row in rows])
 
             variables[f"rate_{field}"] = (("rest", field, "time"), stacked(lambda s: s.effort["learning_rate"]))
@@ -123,17 +128,21 @@ class LearningRate(Experiment):
         return xr.Dataset(variables, coordinates, held)
 
     def _never(self, solution) -> float:
+        """V of never learning, in loss × time."""
         return float(solution.problem.value({"learning_rate": np.full(self.steps, self.lower)}))
 
     def findings(self, result):
+        """Of all families."""
         return rate_findings(result.dataset)
 
     def figure(self, result):
+        """Rate and loss over time, a column a family."""
         from ...figures.carrasco_davis_2023.learning_rate import learning_rate_figure
 
         return learning_rate_figure(result)
 
     def quick(self):
+        """Two values a family, a smaller hierarchy and network, weights that soon learn."""
         return dataclasses.replace(self, points=2, steps=1500, levels=3, hidden=8, init_scale=0.03)
 
 
@@ -143,7 +152,7 @@ def learns(loss) -> bool:
 
 
 def closed_form(loss, beta, rest, lower, upper):
-    """u*(t) of gradient flow for γ = 1 (theory.md §4), from the loss (N,) along it."""
+    """u*(t) (N,) of gradient flow for γ = 1 (theory.md §4), from the loss (N,) along it."""
     return np.clip(-1 + np.sqrt((1 + rest) ** 2 + np.maximum(loss - loss[-1], 0) / beta), lower, upper)
 
 
@@ -213,7 +222,7 @@ def _closed_form_finding(dataset, family, lower, upper) -> Finding:
     return Finding(
         "γ = 1: the rate is that of the closed form, u = −1 + √((1+r)² + (L − L(T))/β) in the box: largest root mean square "
         "distance, below 0.02",
-        f"{max(distances, default=np.nan):.4f} over {len(distances)} problems",
+        f"{max(distances):.4f} over {len(distances)} problems" if distances else "no problem has γ = 1 and learns",
         bool(distances and max(distances) < 0.02),
     )
 
@@ -237,6 +246,7 @@ def _whether_to_learn(dataset, family) -> Finding:
 
 
 def _optimality(dataset) -> Finding:
+    """The conditions of an optimum, on every answer."""
     imbalance, distance = (
         max(float(dataset[f"{name}_{field}"].max()) for field in ("gamma", "beta")) for name in ("imbalance", "distance")
     )

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ..base import Experiment, Finding
+from ..labels import Label, chosen, ordered
 
 SPLITS = {"training": "train", "test": "test"}
 #: How the weights are found: by the paper's ascent for a fixed number of iterations, and by our solver to convergence.
@@ -54,9 +55,11 @@ class Maml(Experiment):
         return [self.shortest, *range(self.spacing, self.longest + 1, self.spacing)]
 
     def _problem(self, steps: int, split: str = "train"):
+        """Weights for `steps` steps, judged on the digits of `split`, "train" or "test"."""
         import learning_effort as le
 
         def tasks(split):
+            """All pairs."""
             return le.tasks.TaskSet([le.tasks.Digits(pair, source=self.source, split=split) for pair in self.pairs])
 
         learner = le.LinearNetwork(
@@ -71,7 +74,8 @@ class Maml(Experiment):
         return le.Problem(learner, le.InitialWeights(), le.Steps(steps), discount=self.gamma)
 
     def problems(self):
-        return {f"n={n}": self._problem(n) for n in self.lengths}
+        """One for each n."""
+        return {Label(f"n={n}", n=n): self._problem(n) for n in self.lengths}
 
     def solve(self, progress=True):
         """Converged, each from the best of the answers before it and the drawn weights (not always from the last answer: what
@@ -84,12 +88,15 @@ class Maml(Experiment):
         for label, problem in problems.items():
             starts = [problem.initial_effort(), *(s.effort for s in solutions.values())]
             values = [float(problem.value(start)) for start in starts]
-            solutions[label] = self._converged(problem, starts[int(np.nanargmax(values))], progress)
+            converged = Label(label, **label.coordinates, found="converged")
+            solutions[converged] = self._converged(problem, starts[int(np.nanargmax(values))], progress)
         method = le.GradientAscent(self.ascent_step, self.iterations, amsgrad)
         ascents = le.solve_many(list(problems.values()), method, progress=progress)
-        return solutions | {f"{label}, ascent": solution for label, solution in zip(problems, ascents, strict=True)}
+        labels = [Label(f"{label}, ascent", **label.coordinates, found="ascent") for label in problems]
+        return solutions | dict(zip(labels, ascents, strict=True))
 
     def _converged(self, problem, effort, progress):
+        """The answer that rounds from `effort` lead to, with the gradients and seconds of all."""
         import learning_effort as le
 
         # Many pairs: what is left of the problem's bad conditioning after scaling is worth remembering.
@@ -104,14 +111,13 @@ class Maml(Experiment):
         return dataclasses.replace(done[-1], gradients=gradients, seconds=seconds)
 
     def dataset(self, solutions):
+        """`loss_training` and `loss_test` (found, n, step), learning from each answer; `…_drawn` (step,), from drawn weights;
+        of converged answers `residual` and `gained`, what the last round rose by as a share of V (n,)."""
         import equinox as eqx
         import xarray as xr
 
         losses = eqx.filter_jit(lambda problem, effort: problem.rollout(effort).loss)
-        answers = {
-            method: [s for label, s in solutions.items() if label.endswith("ascent") == (method == "ascent")]
-            for method in METHODS
-        }
+        answers = {method: ordered(chosen(solutions, found=method), {"n": self.lengths}) for method in METHODS}
         converged = answers["converged"]
         variables = {
             "residual": ("n", [s.certificate.residual for s in converged]),
@@ -128,6 +134,7 @@ class Maml(Experiment):
         return xr.Dataset(variables, coordinates, attributes)
 
     def findings(self, result):
+        """Of both ways to find weights, said before the finding's name, and of convergence."""
         dataset = result.dataset
         found = []
         for method in METHODS:
@@ -139,23 +146,26 @@ class Maml(Experiment):
         return found + [convergence_finding(*(dataset[k].values for k in ("gained", "residual")), dataset.attrs["precision"])]
 
     def figure(self, result):
+        """Losses against n and over learning, a row a way to find weights."""
         from ...figures.carrasco_davis_2023.maml import maml_figure
 
         return maml_figure(result)
 
     def quick(self):
+        """Few n, two pairs, one round."""
         return dataclasses.replace(
             self, longest=40, evaluation_steps=400, pairs=((0, 1), (8, 9)), max_gradients=100, rounds=1, iterations=50
         )
 
 
 def gained(values) -> float:
-    """What the values of a round, in order, rose by, as a share of the last."""
+    """What the values of a round (iterations,), in order, rose by, as a share of the last."""
     return float((np.nanmax(values) - values[0]) / max(abs(np.nanmax(values)), 1e-300))
 
 
 def maml_findings(lengths, losses, drawn, step, method="ascent") -> list[Finding]:
-    """The paper's claims, on the losses (n, evaluation steps) and those from drawn weights (evaluation steps,) by split.
+    """The paper's claims, on the n in `lengths`, the losses (n, evaluation steps) and those from drawn weights (evaluation
+    steps,) by split, and the time `step` of a step.
 
     Of converged answers also what must hold at an optimum: more steps lower the loss summed over the largest n.
     """
@@ -166,12 +176,15 @@ def maml_findings(lengths, losses, drawn, step, method="ascent") -> list[Finding
     first = {name: values / (2 * step) for name, values in first.items()}
 
     def ends(values):
+        """Those of the smallest and the largest n, in words."""
         return f"{values[0]:.4g} to {values[-1]:.4g}"
 
-    def ordered(values, sign):
+    def rises(values, sign):
+        """Whether they rise with n, or fall where `sign` is −1."""
         return bool(sign * _rank_correlation(lengths, values) > 0.8 and sign * (values[-1] - values[0]) > 0)
 
     def measured(values):
+        """The rank correlation and the ends, in words."""
         return f"{_rank_correlation(lengths, values['training']):.2f}, {ends(values['training'])}"
 
     follows = [_rank_correlation(v["training"], v["test"]) for v in (first, total)]
@@ -180,12 +193,12 @@ def maml_findings(lengths, losses, drawn, step, method="ascent") -> list[Finding
             "optimising over more steps raises the one-step loss, the mean of start and one step ahead: rank correlation with "
             "n, above 0.8",
             measured(first),
-            ordered(first["training"], 1),
+            rises(first["training"], 1),
         ),
         Finding(
             f"it lowers the cumulative loss over {evaluated} steps: rank correlation with n, below −0.8",
             measured(total),
-            ordered(total["training"], -1),
+            rises(total["training"], -1),
         ),
         Finding(
             "test follows training: rank correlations over n of the one-step and the cumulative loss, above 0.8",
@@ -204,14 +217,14 @@ def maml_findings(lengths, losses, drawn, step, method="ascent") -> list[Finding
             Finding(
                 f"it lowers the loss summed over the {longest} steps of the largest n: rank correlation with n, below −0.8",
                 measured(within),
-                ordered(within["training"], -1),
+                rises(within["training"], -1),
             ),
         )
     return findings
 
 
 def convergence_finding(last, residual, precision) -> Finding:
-    """Whether the answers are equally converged, on what the last round gained for each n and the residuals reached."""
+    """Whether the answers are equally converged, on what the last round gained and the residuals reached, (n,)."""
     return Finding(
         f"converged: every n, to the same precision: what the last round gained as a share of V, below {precision:g}",
         f"at most {last.max():.1e}; scaled residuals {residual.min():.1e} to {residual.max():.1e} in flat directions",

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from ..base import Experiment, Finding, seeded
-from ..collect import Course, course
+from ..collect import Course, answered, course
+from ..labels import chosen
 from .gain import gain_courses, gain_findings
 
 PARTS = ("gaussians", "semantic", "mnist")
@@ -53,6 +54,7 @@ class Nonlinear(Experiment):
     ascent = (10.0, 500)
 
     def problems(self):
+        """A problem a seed for each of `PARTS`."""
         import learning_effort as le
 
         slow = (self.steps, self.learning_rate, self.weight_decay, self.noise)
@@ -64,26 +66,30 @@ class Nonlinear(Experiment):
         }
 
         def problems(part, task, hidden, scale, steps, rate, decay, noise):
+            """Those of a part."""
             knots = {"knots": min(self.knots, steps), "interpolation": "linear"} if self.knots else {}
             control = le.Gain(bounds=(self.lower, self.upper), cost=le.costs.Exponential(self.beta), **knots)
 
             def problem(seed):
+                """The one with the weights of a seed."""
                 learner = le.TanhNetwork(task, (hidden,), rate, decay, noise, init_scale=scale, seed=seed)
                 return le.Problem(learner, control, le.Steps(steps), discount=self.gamma)
 
-            return {f"{part}, {label}": p for label, p in seeded(problem, self.seed, self.seeds).items()}
+            return seeded(problem, self.seed, self.seeds, part=part)
 
         return {label: p for part, row in rows.items() for label, p in problems(part, *row).items()}
 
     def dataset(self, solutions):
+        """What `gain_courses` gives, a part's name before its variables', and `…_simulated_control` and `…_baseline`
+        (simulation, time), the loss of the first seed on samples."""
         import xarray as xr
 
         from ...analysis.simulation import simulate
 
-        labels, datasets = list(solutions), []
-        for i, part in enumerate(PARTS):
-            own = {label: solutions[label] for label in labels[i * self.seeds : (i + 1) * self.seeds]}
-            dataset = gain_courses(own, self.seed, part)
+        datasets = []
+        for part in PARTS:
+            own = chosen(solutions, part=part)
+            dataset = gain_courses(own, part)
             leader = next(iter(own.values()))
             for kind, effort in (("control", leader.effort), ("baseline", None)):
                 loss = simulate(leader.problem, effort, self.batch, self.simulations).loss
@@ -92,29 +98,34 @@ class Nonlinear(Experiment):
         return xr.merge(datasets)
 
     def findings(self, result):
+        """Of each part, its name before the finding's: those of gain, and what the simulation says."""
         d = result.dataset
-        values, baselines = (d[name].values.reshape(len(PARTS), -1) for name in ("answer_value", "answer_baseline"))
         findings = []
-        for part, value, baseline_value in zip(PARTS, values, baselines, strict=True):
+        for part in PARTS:
+            values = (answered(d, quantity, part=part) for quantity in ("value", "baseline"))
             control, baseline = course(d, "control", part), course(d, "baseline", part)
             simulated = [d[f"{part}_simulated_{kind}"].values for kind in ("control", "baseline")]
-            own = gain_findings(control, baseline, d[f"{part}_effort_norm"].values, value, baseline_value)
+            own = gain_findings(control, baseline, d[f"{part}_effort_norm"].values, *values)
             own += simulation_findings(control, baseline, *simulated, self.gamma)
             findings += [finding._replace(name=f"{part}: {finding.name}") for finding in own]
         return findings
 
     def figure(self, result):
+        """As for gain, with the simulations behind: a row a part."""
         from ...figures.carrasco_davis_2023.nonlinear import nonlinear_figure
 
         return nonlinear_figure(result)
 
     def quick(self):
+        """With short horizons for the other two parts too, one simulation on small batches, and a smaller hierarchy learned
+        from weights that soon learn."""
         shorter = {"other_steps": min(self.other_steps, 600), "batch": min(self.batch, 64), "simulations": 1}
-        return dataclasses.replace(super().quick(), **shorter)
+        soon = {"levels": 3, "semantic_hidden": 8, "semantic_init_scale": 0.1}
+        return dataclasses.replace(super().quick(), **shorter, **soon)
 
 
 def simulation_findings(control: Course, baseline: Course, simulated, simulated_baseline, gamma: float) -> list[Finding]:
-    """What the true network says, on the courses (seeds, N), of which the first seed is simulated, (simulations, N)."""
+    """What the true network says, on the courses (seeds, N), of which the first seed is simulated: losses (simulations, N)."""
     weights = gamma**control.times * (control.times[1] - control.times[0])
     cost = -(control.reward + control.loss)[0]
     value = (-(simulated + cost) @ weights).mean()

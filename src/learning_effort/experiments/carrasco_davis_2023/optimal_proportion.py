@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import Experiment, Finding
 from ..collect import courses
+from ..labels import Label, ordered
 from .class_proportion import engagement_at, mnist_engagement
 
 #: Ways to choose the proportions of classes.
@@ -46,6 +47,7 @@ class OptimalProportion(Experiment):
     max_gradients: int = 300
 
     def problems(self):
+        """Proportions that vary, "control", and constant ones."""
         import learning_effort as le
 
         task = le.tasks.Mixture(le.tasks.Digits(self.digits, source=self.source).by_class())
@@ -55,29 +57,35 @@ class OptimalProportion(Experiment):
         varying = {"knots": min(self.knots, self.steps), "interpolation": "linear"} if self.knots else {}
 
         def problem(**knots):
+            """The one whose control has these knots."""
             control = le.MixtureControl((self.lower, self.upper), rest=0.0, cost=le.costs.Quadratic(self.beta), **knots)
             return le.Problem(learner, control, le.Steps(self.steps), discount=self.gamma)
 
-        return {"control": problem(**varying), "constant": problem(knots=1)}
+        knots = {"control": varying, "constant": {"knots": 1}}
+        return {Label(proportions=kind): problem(**own) for kind, own in knots.items()}
 
     def solve(self, progress=True):
+        """One after the other, from long steps to the learner's own."""
         import learning_effort as le
 
         method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
         return {label: le.solve(problem, method, progress=progress) for label, problem in self.problems().items()}
 
     def needed(self, progress=True, earlier=None):
+        """Engagement with the digits."""
         return mnist_engagement(self, progress, earlier)
 
     def run(self, progress=True, earlier=None):
+        """Solve, and compare with the curriculum that engagement gives."""
         engagement = self.needed(progress, earlier)["category-engagement"]
         times = np.arange(self.steps) * self.learning_rate
         result = self.result(self.solve(progress))
         return dataclasses.replace(result, dataset=self._compared(result, engagement_at(engagement, self.seed, times)))
 
     def dataset(self, solutions):
-        kept = {"share": (shares, ("digit",))}
-        dataset = courses(list(solutions.values()), {"proportions": list(solutions)}, kept=kept)
+        """The courses of both, and their proportions `share` (proportions, weight_time, digit)."""
+        kinds = {"proportions": ["control", "constant"]}
+        dataset = courses(ordered(solutions, kinds), kinds, kept={"share": (shares, ("digit",))})
         return dataset.assign_coords(digit=list(self.digits))
 
     def _compared(self, result, phi):
@@ -88,32 +96,38 @@ class OptimalProportion(Experiment):
 
         from ...problem.variants import with_knots
 
-        problem, solved = result.solutions["control"].problem, result.dataset
+        best, solved = result.solutions["control"], result.dataset
+        problem, kept = best.problem, best.weight_steps
         given = with_knots(problem, None)
         logits = np.log(np.maximum(phi, 1e-6))
         curriculum = given.rollout({given.controls[0].name: logits - logits.mean(1, keepdims=True)})
-        kept = result.solutions["control"].weight_steps
+        of = {kind: solved.sel(proportions=kind) for kind in ("control", "constant")}
         losses = {
-            "control": solved["loss_control"].values[0],
-            "constant": solved["loss_control"].values[1],
+            "control": of["control"]["loss_control"].values,
+            "constant": of["constant"]["loss_control"].values,
             "curriculum": np.asarray(curriculum.loss),
-            "uniform": solved["loss_baseline"].values[0],
+            "uniform": of["control"]["loss_baseline"].values,
         }
         followed = phi[kept] / phi[kept].sum(1, keepdims=True)
         proportions = {
-            "control": solved["share"].values[0],
-            "constant": solved["share"].values[1],
+            "control": of["control"]["share"].values,
+            "constant": of["constant"]["share"].values,
             "curriculum": followed,
             "uniform": np.full_like(followed, 1 / len(self.digits)),
         }
         weights = np.asarray(le.Steps(self.steps).weights(np.arange(self.steps), self.learning_rate, self.gamma))
-        values = [*solved["answer_value"].values, np.nan, solved["answer_baseline"].values[0]]
+        values = {
+            "control": best.value,
+            "constant": result.solutions["constant"].value,
+            "curriculum": np.nan,
+            "uniform": best.baseline_value,
+        }
         compared = xr.Dataset(
             {
                 "loss": (("kind", "time"), np.stack([losses[kind] for kind in KINDS])),
                 "share": (("kind", "weight_time", "digit"), np.stack([proportions[kind] for kind in KINDS])),
                 "performance": ("kind", [-float(weights @ losses[kind]) for kind in KINDS]),
-                "value": ("kind", values),
+                "value": ("kind", [values[kind] for kind in KINDS]),
             },
             {"kind": list(KINDS)},
         )
@@ -121,15 +135,18 @@ class OptimalProportion(Experiment):
         return solved.drop_vars(drop, errors="ignore").merge(compared)
 
     def findings(self, result):
+        """Of each of `KINDS`."""
         d = result.dataset
         return optimal_findings(d["time"].values, *(d[name].values for name in ("loss", "performance", "value", "share")))
 
     def figure(self, result):
+        """Losses, performances and proportions of each of `KINDS`."""
         from ...figures.carrasco_davis_2023.class_proportion import optimal_figure
 
         return optimal_figure(result)
 
     def quick(self):
+        """With fewer units and gradients."""
         return dataclasses.replace(super().quick(), hidden=8, max_gradients=50)
 
 

@@ -37,6 +37,7 @@ class SingleNeuron(Experiment):
     ascent = (10.0, 700)
 
     def problems(self):
+        """A single one, "control"."""
         import learning_effort as le
 
         learner = le.LinearNetwork(
@@ -50,6 +51,9 @@ class SingleNeuron(Experiment):
         return {"control": le.Problem(learner, control, le.Steps(self.steps), discount=self.gamma)}
 
     def dataset(self, solutions):
+        """The courses; `gain` g*(t) (time,); `weight_control`, `weight_baseline`, `effective_weight` w(1 + g) (weight_time,);
+        `simulated_…` losses (simulation, time), their mean and standard deviation (time,); `exact_value`, V by dynamic
+        programming."""
         from ...analysis.simulation import simulate
         from ...solvers.exact.exact import Exact
 
@@ -74,6 +78,7 @@ class SingleNeuron(Experiment):
         return dataset
 
     def findings(self, result):
+        """Of the courses, the simulations and the exact value."""
         d = result.dataset
         scatter = {
             kind: (d[f"simulated_{kind}_mean"].values, d[f"simulated_{kind}_std"].values / np.sqrt(d.sizes["simulation"]))
@@ -84,17 +89,19 @@ class SingleNeuron(Experiment):
         return neuron_findings(course(d, "control"), course(d, "baseline"), d["gain"].values, *values, scatter, exact)
 
     def figure(self, result):
+        """Reward, loss, gain and weight over time."""
         from ...figures.carrasco_davis_2023.single_neuron import single_neuron_figure
 
         return single_neuron_figure(result)
 
     def quick(self):
+        """A sixth of the horizon, two simulations."""
         return dataclasses.replace(self, steps=min(self.steps, 100), seeds=2)
 
 
 def neuron_findings(control, baseline, gain, value, baseline_value, scatter, exact=None) -> list[Finding]:
-    """The paper's claims, on the courses of control and baseline, g*(t), the simulations' (mean, standard error) by kind,
-    and the value found by dynamic programming."""
+    """The paper's claims, on the courses of control and baseline, g*(t) (N,), the values, the simulations' (mean, standard
+    error), both (N,), by kind, and the value found by dynamic programming. Values in loss × time."""
     cross = crossing(control.reward, baseline.reward)
     half = len(gain) // 2
     findings = [

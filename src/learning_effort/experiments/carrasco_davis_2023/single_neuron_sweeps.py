@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ..base import Finding
+from ..labels import Label, chosen, ordered
 from .single_neuron import SingleNeuron
 
 SWEEPS = {
@@ -29,21 +30,25 @@ class SingleNeuronSweeps(SingleNeuron):
     description = "the single neuron over discount, noise, cost, decay and horizon, 141 problems at once (fig. 2e-h)"
 
     def problems(self):
+        """One for each value of each parameter in `SWEEPS`."""
         base = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
         def problem(field, value):
+            """The single neuron with one field changed."""
             value = int(value) if field == "steps" else float(value)
             return SingleNeuron(**(base | {field: value})).problem()
 
-        return {f"{field}={value:.6g}": problem(field, value) for field, values in SWEEPS.items() for value in values}
+        return {Label(**{field: float(x)}): problem(field, x) for field, values in SWEEPS.items() for x in values}
 
     def dataset(self, solutions):
+        """Of each sweep, `gain_…` g*(t) and `reward_gained_…` v_C − v_B (values, step), NaN past the end; `value_…`,
+        `baseline_value_…` and `residual_…` (values,)."""
         import xarray as xr
 
-        variables, labels = {}, iter(solutions.values())
+        variables = {}
         longest = max(s.rollout.times.size for s in solutions.values())
         for field, values in SWEEPS.items():
-            members = [next(labels) for _ in values]
+            members = ordered(chosen(solutions, field), {field: values})
             dims = (field, "step")
             variables[f"gain_{field}"] = (dims, np.stack([_padded(s.effort["gain"][0], longest) for s in members]))
             ahead = [_padded(s.rollout.reward - s.baseline.reward, longest) for s in members]
@@ -55,9 +60,11 @@ class SingleNeuronSweeps(SingleNeuron):
         return xr.Dataset(variables, coordinates | {"step": np.arange(longest)}, {"learning_rate": self.learning_rate})
 
     def findings(self, result):
+        """Of the gains of every sweep."""
         return sweep_findings({field: result.dataset[f"gain_{field}"].values for field in SWEEPS}, self.upper)
 
     def figure(self, result):
+        """Gain, and reward gained, over time: a column a sweep."""
         from ...figures.carrasco_davis_2023.single_neuron import sweeps_figure
 
         return sweeps_figure(result)
@@ -71,9 +78,11 @@ def sweep_findings(gains: dict[str, np.ndarray], upper: float) -> list[Finding]:
     half = np.array([row[np.isfinite(row)][np.isfinite(row).sum() // 2] for row in gains["steps"]])
 
     def ends(curve):
+        """Its first and last number, in words."""
         return f"{curve[0]:.3f} to {curve[-1]:.3f}"
 
     def rises(curve):
+        """Whether it never falls, and rises in all."""
         return bool((np.diff(curve) >= -1e-4).all() and curve[-1] > curve[0] + 1e-3)
 
     left = last["weight_decay"] / initial["weight_decay"]
@@ -97,5 +106,6 @@ def sweep_findings(gains: dict[str, np.ndarray], upper: float) -> list[Finding]:
 
 
 def _padded(curve, length):
+    """A curve of any shape as (length,), NaN past its end."""
     curve = np.asarray(curve).ravel()
     return np.concatenate([curve, np.full(length - curve.size, np.nan)])

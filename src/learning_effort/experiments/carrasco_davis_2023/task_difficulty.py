@@ -23,9 +23,11 @@ class TaskDifficulty(Experiment):
     source: str = "bundled"
 
     def problems(self):
+        """None: nothing is optimised."""
         return {}
 
     def dataset(self, solutions):
+        """`loss` of each pair (digit, other), NaN on the diagonal."""
         import xarray as xr
 
         import learning_effort as le
@@ -38,16 +40,18 @@ class TaskDifficulty(Experiment):
         return xr.Dataset({"loss": (("digit", "other"), loss)}, {"digit": digits, "other": digits})
 
     def findings(self, result):
+        """Of the losses of the pairs."""
         return difficulty_findings(result.dataset["loss"].values, list(result.dataset["digit"].values))
 
     def figure(self, result):
+        """The losses as a matrix, and each digit's mean."""
         from ...figures.carrasco_davis_2023.task_difficulty import difficulty_figure
 
         return difficulty_figure(result)
 
 
 def least_loss(moments) -> float:
-    """The smallest loss a linear map can have: ½Tr Σy − ½Tr ΣxyᵀΣx⁺Σxy (theory.md §2)."""
+    """The smallest loss a linear map can have, from the moments of a task: ½Tr Σy − ½Tr ΣxyᵀΣx⁺Σxy (theory.md §2)."""
     second, cross, output = (np.asarray(m) for m in moments[:3])
     best = np.linalg.lstsq(second, cross, rcond=None)[0]
     return float(np.trace(output) - np.sum(best * cross)) / 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 
 from ..base import Experiment, Finding, every_seed
 from ..collect import courses
+from ..labels import Label, chosen, ordered
 from .category_engagement import engagement_kept
 from .task_difficulty import least_loss
 
@@ -56,17 +58,20 @@ class TaskEngagement(Experiment):
     max_gradients: int = 200
 
     def task(self):
+        """The pairs side by side."""
         import learning_effort as le
 
         return le.tasks.Concatenated([le.tasks.Digits(pair, source=self.source) for pair in self.pairs])
 
     def problems(self):
+        """A problem a seed in each of `MODES`."""
         import learning_effort as le
 
         task = self.task()
         knots = {"knots": min(self.knots, self.steps), "interpolation": "linear"} if self.knots else {}
 
         def problem(mode, seed):
+            """The one in a mode, with the weights of a seed."""
             learner = le.LinearNetwork(
                 task, hidden=(self.hidden,), learning_rate=self.learning_rate, init_scale=self.init_scale, seed=seed
             )
@@ -74,13 +79,15 @@ class TaskEngagement(Experiment):
             control = le.Engagement(bounds, rest=rest, cost=le.costs.Quadratic(self.beta), **knots)
             return le.Problem(learner, control, le.Steps(self.steps), discount=self.gamma)
 
-        return {f"{mode}, seed {seed}": problem(mode, seed) for mode in MODES for seed in self._seeds}
+        return {Label(mode=mode, seed=seed): problem(mode, seed) for mode in MODES for seed in self._seeds}
 
     @property
     def _seeds(self) -> range:
+        """Every seed."""
         return range(self.seed, self.seed + self.seeds)
 
     def solve(self, progress=True):
+        """Of every problem the best answer, and the one from sustained engagement, "staying"; seeds side by side."""
         import learning_effort as le
 
         from ...runtime.threads import in_threads
@@ -90,27 +97,34 @@ class TaskEngagement(Experiment):
         problems = self.problems()
 
         def of_seed(seed):
+            """{mode: (best, staying)} of a seed."""
             answers, found = {}, {}
             for mode in MODES:
-                problem = problems[f"{mode}, seed {seed}"]
-                inits = [problem.initial_effort(), sustained(problem), given_up(problem)]
+                problem = problems[Label(mode=mode, seed=seed)]
+                staying = le.solve(problem, method, init=sustained(problem), progress=False)
+                inits = [problem.initial_effort(), given_up(problem)]
                 inits += [a.effort for a in answers["active"]] if mode == "vector" else []
-                answers[mode] = [le.solve(problem, method, init=init, progress=False) for init in inits]
-                found[f"{mode}, seed {seed}"] = best_of(problem, answers[mode])
-                found[f"{mode}, staying, seed {seed}"] = answers[mode][1]
+                first, *others = (le.solve(problem, method, init=init, progress=False) for init in inits)
+                answers[mode] = [first, staying, *others]
+                found[mode] = best_of(problem, answers[mode]), staying
             return found
 
-        found = {label: solution for part in in_threads(of_seed, self._seeds) for label, solution in part.items()}
-        staying = [f"{mode}, staying, seed {seed}" for mode in MODES for seed in self._seeds]
-        return {label: found[label] for label in (*problems, *staying)}
+        found = dict(zip(self._seeds, in_threads(of_seed, self._seeds), strict=True))
+        points = list(product(MODES, self._seeds))
+        best = {Label(f"{mode}, seed {seed}", mode=mode, seed=seed, kept="best"): found[seed][mode][0] for mode, seed in points}
+        return best | {Label(mode=mode, kept="staying", seed=seed): found[seed][mode][1] for mode, seed in points}
 
     def dataset(self, solutions):
-        members, staying = ([s for label, s in solutions.items() if ("staying" in label) == chosen] for chosen in (False, True))
+        """The courses of the best answers, `effort` ψ (mode, seed, weight_time, task); `value` and `neutral_value` (mode,
+        seed), `start_value` (mode, seed, start), what each start reached; `staying_effort` and `staying_value`;
+        `difficulty`, the least loss of a linear map (task,)."""
         dims = {"mode": list(MODES), "seed": self._seeds}
+        members, staying = (ordered(chosen(solutions, kept=kept), dims) for kept in ("best", "staying"))
         dataset = courses(members, dims, kept={"effort": (engagement_kept, ("task",))})
         dataset = dataset.drop_vars(["reward_control", "reward_baseline"])
 
         def numbers(read, own=members):
+            """A number of every answer, (mode, seed)."""
             return np.array([read(s) for s in own]).reshape(len(MODES), -1)
 
         most = max(len(s.starts) for s in members)
@@ -125,19 +139,21 @@ class TaskEngagement(Experiment):
         return dataset.assign_coords(task=[f"{a}, {b}" for a, b in self.pairs])
 
     def findings(self, result):
+        """Of each mode, its name before the finding's."""
         d = result.dataset
         own = ("weight_time", "effort", "value", "neutral_value", "loss_control", "loss_baseline", "difficulty")
         other = ("staying_effort", "staying_value")
         return task_findings(*(d[name].values for name in (*own, *other)), names=d["task"].values)
 
     def figure(self, result):
+        """Loss and engagement over time, a column a mode."""
         from ...figures.carrasco_davis_2023.engagement import task_figure
 
         return task_figure(result)
 
 
 def sustained(problem) -> dict:
-    """Engagement with each task until its share of the horizon."""
+    """Engagement ψ (values in time, tasks) with each task until its share of the horizon, as effort."""
     start = np.asarray(problem.initial_effort()["engagement"])
     times = np.linspace(0, 1, len(start))[:, None]
     until = np.interp(np.linspace(0, 1, start.shape[1]), np.linspace(0, 1, len(SUSTAINED)), SUSTAINED)
@@ -152,7 +168,7 @@ def given_up(problem) -> dict:
 
 
 def half_times(times, excess) -> np.ndarray:
-    """When each column of an excess over rest (T, n) is last above half of its largest."""
+    """When each column of an excess over rest (T, n) is last above half of its largest: of the times (T,), (n,)."""
     above = excess > 0.5 * excess.max(0)
     return times[len(times) - 1 - above[::-1].argmax(0)]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 
 from ..base import Experiment, Finding, every_seed
 from ..collect import courses
+from ..labels import Label, ordered
 from .optimal_proportion import shares
 
 #: How tasks are put together: the paper's average dynamics blend them, its simulation mixes them.
@@ -50,6 +52,7 @@ class TaskModulation(Experiment):
     max_gradients: int = 300
 
     def problems(self):
+        """A problem a seed for each composition and each thing that performance is judged on."""
         import learning_effort as le
 
         tasks = [le.tasks.Digits(pair, source=self.source) for pair in self.pairs]
@@ -58,6 +61,7 @@ class TaskModulation(Experiment):
         knots = {"knots": min(self.knots, self.steps), "interpolation": "linear"} if self.knots else {}
 
         def problem(composition, judged, seed):
+            """The one of a variant, with the weights of a seed."""
             learner = le.LinearNetwork(
                 composed[composition],
                 (self.hidden,),
@@ -69,14 +73,20 @@ class TaskModulation(Experiment):
             control = le.MixtureControl((self.lower, self.upper), cost=le.costs.NormDeviation(self.beta), **knots)
             return le.Problem(learner, control, le.Steps(self.steps), discount=self.gamma)
 
-        return {
-            f"{composition} judged on {judged}, seed {seed}": problem(composition, judged, seed)
-            for composition in COMPOSITIONS
-            for judged in JUDGED
-            for seed in range(self.seed, self.seed + self.seeds)
-        }
+        def label(composition, judged, seed):
+            """That of the same."""
+            text = f"{composition} judged on {judged}, seed {seed}"
+            return Label(text, composition=composition, judged=judged, seed=seed)
+
+        return {label(*point): problem(*point) for point in product(*self._dims.values())}
+
+    @property
+    def _dims(self) -> dict:
+        """{dimension: its values} of the problems."""
+        return {"composition": COMPOSITIONS, "judged": JUDGED, "seed": range(self.seed, self.seed + self.seeds)}
 
     def solve(self, progress=True):
+        """All of its problems, from long steps to the learner's own."""
         import learning_effort as le
 
         method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
@@ -84,8 +94,9 @@ class TaskModulation(Experiment):
         return dict(zip(problems, le.solve_many(list(problems.values()), method, progress=progress), strict=True))
 
     def dataset(self, solutions):
-        members = list(solutions.values())
-        dims = {"composition": list(COMPOSITIONS), "judged": list(JUDGED), "seed": range(self.seed, self.seed + self.seeds)}
+        """The courses, `share` p (…, weight_time, task), `value` and `baseline_value` (…): … is composition, judged, seed."""
+        dims = self._dims
+        members = ordered(solutions, dims)
         dataset = courses(members, dims, kept={"share": (shares, ("task",))}).drop_vars(["reward_control", "reward_baseline"])
         for name in ("value", "baseline_value"):
             numbers = np.array([getattr(s, name) for s in members])
@@ -93,15 +104,18 @@ class TaskModulation(Experiment):
         return dataset.assign_coords(task=[f"{a}, {b}" for a, b in self.pairs])
 
     def findings(self, result):
+        """Of each variant, its name before the finding's."""
         d = result.dataset
         return modulation_findings(d["weight_time"].values, *(d[n].values for n in ("share", "value", "baseline_value")))
 
     def figure(self, result):
+        """Loss and proportions over time, a column a variant."""
         from ...figures.carrasco_davis_2023.task_modulation import modulation_figure
 
         return modulation_figure(result)
 
     def quick(self):
+        """With fewer gradients."""
         return dataclasses.replace(super().quick(), max_gradients=50)
 
 

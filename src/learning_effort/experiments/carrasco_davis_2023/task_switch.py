@@ -8,11 +8,11 @@ import numpy as np
 
 from ...measures import at_switches, between_switches, shrinkage
 from ..base import Finding
-from .gain import _GainExperiment
+from .gain import GainExperiment
 
 
 @dataclasses.dataclass(frozen=True)
-class TaskSwitch(_GainExperiment):
+class TaskSwitch(GainExperiment):
     """Gain on both layers of a network whose task, one of two correlated Gaussians, changes `every` steps.
 
     `gamma` γ, `beta` β of the exponential cost, `steps` N, `learning_rate` Δt, `weight_decay` λ, `hidden` units, the
@@ -33,6 +33,7 @@ class TaskSwitch(_GainExperiment):
     interpolation = "hold"
 
     def task(self):
+        """The two that take turns."""
         import learning_effort as le
 
         first = le.tasks.CorrelatedGaussians((3.0, 1.0), (1.0, 1.0), 0.8)
@@ -40,25 +41,30 @@ class TaskSwitch(_GainExperiment):
         return le.tasks.Switching([first, second], self.every)
 
     def dataset(self, solutions):
+        """The courses, with `every` as an attribute."""
         return super().dataset(solutions).assign_attrs(every=self.every)
 
     def findings(self, result):
+        """Of losses, cost and values."""
         d = result.dataset
         values = d["answer_value"].values, d["answer_baseline"].values
         curves = (d[name].values for name in ("loss_control", "loss_baseline", "cost_control"))
         return switch_findings(*curves, *values, self.every)
 
     def figure(self, result):
+        """Loss, cost and effort over time and at the switches."""
         from ...figures.carrasco_davis_2023.task_switch import switch_figure
 
         return switch_figure(result)
 
     def quick(self):
+        """With short turns, so that there are some."""
         return dataclasses.replace(super().quick(), steps=min(self.steps, 800), every=min(self.every, 160), knots=40)
 
 
 def switch_findings(loss, baseline_loss, cost, value, baseline_value, every: int) -> list[Finding]:
-    """The paper's claims, on losses and cost (seeds, N), their means over seeds, and the values (seeds,)."""
+    """The paper's claims, on losses and cost (seeds, N), their means over seeds, the values (seeds,) in loss × time, and the
+    steps of a turn, `every`."""
     loss, baseline_loss, cost = (np.mean(curve, axis=0) for curve in (loss, baseline_loss, cost))
     peaks, baseline_peaks = (at_switches(curve, every)[0] for curve in (loss, baseline_loss))
     spent, calm = at_switches(cost, every)[1], between_switches(cost, every)

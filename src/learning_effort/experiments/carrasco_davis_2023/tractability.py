@@ -43,6 +43,7 @@ class Tractability(Experiment):
     seed: int = 0
 
     def _learner(self):
+        """The network on its average dynamics."""
         import learning_effort as le
 
         return le.LinearNetwork(
@@ -55,6 +56,7 @@ class Tractability(Experiment):
         )
 
     def _problem(self, learner, **knots):
+        """The gain of a learner, with these knots."""
         import learning_effort as le
 
         control = le.Gain((self.lower, self.upper), cost=le.costs.Exponential(self.beta), **knots)
@@ -71,6 +73,7 @@ class Tractability(Experiment):
         average = self._learner()
 
         def layer(weights):
+            """A layer of the sampled network with `weights` (rows, columns)."""
             rows, columns = weights.shape
             blank = eqx.nn.Linear(columns, rows, use_bias=False, key=jax.random.key(0))
             return eqx.tree_at(lambda layer: layer.weight, blank, weights)
@@ -106,6 +109,8 @@ class Tractability(Experiment):
         return solutions
 
     def dataset(self, solutions):
+        """`value`, `judged` (V to the average learner) and `seconds` (ascent, iteration); of our solver `solver_value`,
+        `solver_gradients` and `solver_seconds` (solver_iteration,)."""
         import xarray as xr
 
         histories = [solutions[name].history for name in ASCENTS]
@@ -113,6 +118,7 @@ class Tractability(Experiment):
         shortest = min(len(history.value) for history in histories)
 
         def stacked(name):
+            """That of both ascents, as a variable."""
             return ("ascent", "iteration"), np.array([getattr(history, name)[:shortest] for history in histories])
 
         variables = {name: stacked(name) for name in ("value", "judged", "seconds")}
@@ -122,17 +128,20 @@ class Tractability(Experiment):
         return xr.Dataset(variables, coordinates, {"baseline_value": solutions["solver"].baseline_value})
 
     def findings(self, result):
+        """Of both ascents and of our solver."""
         dataset = result.dataset
         courses = {name: {k: dataset[k].sel(ascent=name).values for k in ("value", "judged", "seconds")} for name in ASCENTS}
         solver = {k: dataset[f"solver_{k}"].values for k in ("value", "gradients")}
         return tractability_findings(courses, solver, dataset.attrs["baseline_value"])
 
     def figure(self, result):
+        """Value against iterations and seconds."""
         from ...figures.carrasco_davis_2023.tractability import tractability_figure
 
         return tractability_figure(result)
 
     def quick(self):
+        """Three iterations of a smaller network."""
         return dataclasses.replace(self, steps=300, knots=20, iterations=3, hidden=10)
 
 
