@@ -22,6 +22,7 @@ class Status(Enum):
     LIMIT = "limit"
     NOT_FINITE = "not finite"
     INTERRUPTED = "interrupted"
+    TIME = "time"
 
 
 class Method(Enum):
@@ -94,6 +95,7 @@ class Examination:
 
 #: What a file says of a certificate although it follows from the rest.
 FOLLOWING = ("converged", "gain_over_baseline", "constant_value", "sentence")
+#: Why a figure of an examination is absent before there is one.
 NOT_EXAMINED = "not examined: le.certify(solution) does"
 
 
@@ -192,9 +194,11 @@ class Certificate:
         return self.examination.absent.get(name, "not known")
 
     def _of_examination(self, name: str) -> Any:
+        """A figure of the examination; None before there is one."""
         return None if self.examination is None else getattr(self.examination, name)
 
     def _of_curvature(self, name: str) -> Any:
+        """A figure of the curvature; None before it is examined."""
         return None if self.examination is None else getattr(self.examination.curvature, name)
 
     # Words --------------------------------------------------------------------------------------------------------
@@ -274,14 +278,18 @@ class Certificate:
         return own | {name: getattr(self, name) for name in FOLLOWING}
 
     @classmethod
-    def from_flat(cls, given: dict[str, Any], status: Status, worth: dict[str, Any], optima) -> Certificate:
+    def from_flat(
+        cls, given: dict[str, Any], status: Status, worth: dict[str, Any], optima: tuple[tuple[float, int], ...]
+    ) -> Certificate:
         """The certificate of version 0.1.0, whose figures stood side by side and were None where they were not known; `worth`
         has "value" and "baseline_value"."""
         examination = None
         if given.get("hessian_products") is not None:
             names = ("curvature", "curvature_error", "flat_directions", "curvature_stretches", "hessian_products")
-            curvature = Curvature(*(given.get(name) for name in names))
-            others = {n: given.get(n) for n in ("hamiltonian", "constant_value", "neutral_value", "never_learn_value")}
+            figures: list[Any] = [given.get(name) for name in names]
+            curvature = Curvature(*figures)
+            kept = ("hamiltonian", "constant_value", "neutral_value", "never_learn_value")
+            others: dict[str, Any] = {n: given.get(n) for n in kept}
             absent = {name: "not said by the version that wrote the file" for name in (*others, "exact_value")}
             examination = Examination(
                 curvature, undiscounted=False, exact_value=given.get("exact_value"), plateau=bool(given.get("plateau")),

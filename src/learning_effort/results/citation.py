@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+#: The source of the theory.
 PAPER = (
     "Carrasco-Davis, R., Masís, J. & Saxe, A. M. Meta-Learning Strategies through Value Maximization in Neural "
     "Networks. arXiv:2310.19919."
@@ -17,7 +20,7 @@ METHODS = {
 }
 
 
-def citation(solution) -> str:
+def citation(solution: Any) -> str:
     """The references of the theory and of the methods that the stages of a `Solution` used, one a line."""
     used = [stage.method.value for stage in solution.stages]
     return "\n".join([PAPER, *(source for method, source in METHODS.items() if method in used)])

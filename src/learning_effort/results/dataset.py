@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..controls.knots import Knots
-from ..errors import LearningEffortError
+from ..errors import Given, LearningEffortError, shown
 from ..files import disk
 from ..files.describe import NotDescribed, describe, rebuild
+from ..files.fits import fits
+from ..files.paths import printable
+from ..files.reading import reading
+from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from ..runtime.random_keys import GENERATOR
 from .certificate import Certificate, Method, Stage, Status
 
 if TYPE_CHECKING:
-    import xarray as xr
+    import xarray
 
+#: The format of the files that are written.
 FORMAT = 2
 #: A problem that is bound to a file gives its effort the same value, to this share.
 SAME = 1e-6
+#: What a solver's history holds, an entry an iteration.
 COURSES = ("value", "residual", "gradients", "seconds")
+#: The kinds of NumPy's whole numbers.
+WHOLE = "iu"
+#: What is said in words is cut here.
+LONGEST = 10_000
 
 
-def of_solution(solution) -> xr.Dataset:
+def of_solution(solution: Any) -> xarray.Dataset:
     """A `Solution` as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
     import xarray as xr
 
@@ -59,7 +71,7 @@ def of_solution(solution) -> xr.Dataset:
     if solution.starts is not None:
         variables["starts"] = ("start", solution.starts, {"long_name": "value that each start reached"})
         variables["optima"] = ("start", solution.optima, {"long_name": "number of the optimum that each start reached"})
-    attributes = {
+    said: dict[str, Any] = {
         "format": FORMAT,
         "value": solution.value,
         "baseline_value": solution.baseline_value,
@@ -75,10 +87,10 @@ def of_solution(solution) -> xr.Dataset:
         "effort_layers": json.dumps({n: len(p) if isinstance(p, list) else 0 for n, p in solution.effort.items()}),
         "effort_knots": json.dumps({n: None if k is None else dataclasses.asdict(k) for n, k in solution.knots.items()}),
     }
-    return xr.Dataset(variables, coordinates, attributes)
+    return xr.Dataset(variables, coordinates, said)
 
 
-def write_solution(solution, path) -> None:
+def write_solution(solution: Any, path: Given[str | os.PathLike[str]]) -> None:
     """Write a `Solution` as netCDF, whole or not at all, with its problem where files can describe it; **warns** if not."""
     dataset = of_solution(solution)
     description = None
@@ -89,86 +101,138 @@ def write_solution(solution, path) -> None:
                 dataset[f"problem_{i}"] = ([f"problem_{i}_{j}" for j in range(array.ndim)], array)
         except NotDescribed as why:
             warnings.warn(
-                f"{path} keeps the answer but not its problem: {why}. Give it a file_name, or bind the problem when you "
-                "load the file: le.load(path, problem=…).",
+                f"{printable(path)} keeps the answer but not its problem: {why}. Give it a file_name, or bind the problem "
+                "when you load the file: le.load(path, problem=…).",
                 stacklevel=3,
             )
     dataset.attrs["problem"] = json.dumps(description)
     disk.write(dataset, path)
 
 
-def read_solution(path, problem: Problem | None) -> dict[str, Any]:
+def read_solution(path: Given[str | os.PathLike[str]], problem: Problem | None) -> dict[str, Any]:
     """The fields of the `Solution` in a file, its history as a dict; `problem` to bind instead of the stored one.
 
     **Raises:** `LearningEffortError` if the file is missing, damaged, not a solution, or of a newer format, or if its
     effort does not fit `problem`.
     """
     dataset = disk.read(path)
+    if not (problem is None or isinstance(problem, Problem)):
+        raise LearningEffortError(f"The 'problem' of load must be an le.Problem. Got {shown(problem)} instead.")
+    with reading(Path(path)):
+        fields = _fields(dataset, path, problem)
+        _require_whole(fields)
+        if problem is None and fields["problem"] is not None:
+            fields["problem"].check_effort(fields["effort"])
+    if problem is not None:
+        _require_same(path, problem, fields["effort"], fields["value"])
+    return fields
+
+
+def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> dict[str, Any]:
+    """The fields in a file's `dataset`. **Raises:** whatever reading what is not there raises."""
     given = dataset.attrs
     if "effort_layers" not in given or "certificate" not in given:
         raise LearningEffortError(f"{path} is a netCDF file, but not a solution saved by learning-effort.")
-    try:
-        if int(given["format"]) > FORMAT:
-            raise LearningEffortError(
-                f"{path} is of format {int(given['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
-            )
-        effort: dict[str, Any] = {}
-        for name, layers in json.loads(given["effort_layers"]).items():
-            parts = [dataset[f"effort_{name}.{i}"].values for i in range(layers)]
-            effort[name] = parts if layers else dataset[f"effort_{name}"].values
-        if problem is None:
-            stored = json.loads(given.get("problem", "null"))
-            problem = rebuild(stored, lambda i: dataset[f"problem_{i}"].values)
-        else:
-            _require_same(path, problem, effort, float(given["value"]))
-        fields = {
-            "problem": problem,
-            "effort": effort,
-            "value": float(given["value"]),
-            "baseline_value": float(given["baseline_value"]),
-            "neutral_value": float(given["neutral_value"]),
-            "rollout": _rollout(dataset, "control"),
-            "baseline": _rollout(dataset, "baseline"),
-            "weight_steps": dataset["weight_step"].values,
-            "history": {name: dataset[f"history_{name}"].values for name in COURSES},
-            "reason": str(given["reason"]),
-            "method": str(given["method"]),
-            "gradients": int(given["gradients"]),
-            "seconds": float(given["seconds"]),
-            "starts": dataset["starts"].values if "starts" in dataset else None,
-            "optima": dataset["optima"].values if "optima" in dataset else None,
-        }
-        known = _format_1 if "stages" not in given else _format_2
-        return fields | known(dataset, fields)
-    except LearningEffortError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise LearningEffortError(f"{path} is incomplete: {error}. It cannot be read; solve again.") from None
+    if int(given["format"]) > FORMAT:
+        raise LearningEffortError(
+            f"{path} is of format {int(given['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
+        )
+    effort: dict[str, Any] = {}
+    for name, layers in json.loads(given["effort_layers"]).items():
+        parts = [_numbers(dataset, f"effort_{name}.{i}") for i in range(layers)]
+        effort[name] = parts if layers else _numbers(dataset, f"effort_{name}")
+    if problem is None:
+        problem = rebuild(json.loads(given.get("problem", "null")), lambda i: dataset[f"problem_{i}"].values)
+    several = "starts" in dataset
+    fields = {
+        "problem": problem,
+        "effort": effort,
+        "value": float(given["value"]),
+        "baseline_value": float(given["baseline_value"]),
+        "neutral_value": float(given["neutral_value"]),
+        "rollout": _rollout(dataset, "control"),
+        "baseline": _rollout(dataset, "baseline"),
+        "weight_steps": _numbers(dataset, "weight_step", WHOLE),
+        "history": {name: _numbers(dataset, f"history_{name}") for name in COURSES},
+        "reason": printable(given["reason"], LONGEST),
+        "method": printable(given["method"], LONGEST),
+        "gradients": int(given["gradients"]),
+        "seconds": float(given["seconds"]),
+        "starts": _numbers(dataset, "starts") if several else None,
+        "optima": _numbers(dataset, "optima", WHOLE) if several else None,
+    }
+    known = _format_1 if "stages" not in given else _format_2
+    return fields | known(dataset, fields)
 
 
-def _require_same(path, problem: Problem, effort, stored: float) -> None:
+def _numbers(dataset: xarray.Dataset, name: str, kinds: str = WHOLE + "f") -> np.ndarray:
+    """The numbers of a variable. **Raises:** `KeyError` without it, `ValueError` if they are of none of the `kinds`."""
+    values = dataset[name].values
+    if values.dtype.kind not in kinds:
+        raise ValueError(f"{name} is {values.dtype}")
+    return values
+
+
+def _require_whole(fields: dict[str, Any]) -> None:
+    """**Raises:** `ValueError`, or another error, if the parts of a solution are not what they should be, or do not belong
+    together; which is all that using them relies on."""
+    rollout, baseline, kept, effort, knots = (fields[n] for n in ("rollout", "baseline", "weight_steps", "effort", "knots"))
+    n, counted = rollout.times.size, fields["starts"] is not None
+    shapes = [[w.shape for w in r.weights] for r in (rollout, baseline)]
+    whole = {
+        "problem": fields["problem"] is None or isinstance(fields["problem"], Problem),
+        "values": np.isfinite([fields["value"], fields["baseline_value"], *rollout.times]).all(),
+        "curves": n > 0 and all(curve.shape == (n,) for r in (rollout, baseline) for curve in r[:4]),
+        "steps of weights": kept.ndim == 1 and kept.size > 0 and 0 <= kept.min() <= kept.max() < n,
+        "weights": shapes[0] == shapes[1] != [] and all(shape[:1] == kept.shape for shape in shapes[0]),
+        "history": {course.shape for course in fields["history"].values()} == {fields["history"]["value"].shape[:1]},
+        "starts": not counted or fields["starts"].shape == fields["optima"].shape == (fields["starts"].size,),
+        "stages": fits(fields["stages"], tuple[Stage, ...]),
+        "certificate": fits(fields["certificate"], Certificate) and bool(fields["certificate"].sentence),
+        "knots": fits(knots, dict[str, Knots | None]) and knots.keys() == effort.keys(),
+        "effort": effort != {} and all(_has_knots(parts, knots[name], n) for name, parts in effort.items()),
+    }
+    wrong = [name for name, right in whole.items() if not right]
+    if wrong:
+        raise ValueError(f"its {', '.join(wrong)} cannot be so")
+
+
+def _has_knots(parts: np.ndarray | list[np.ndarray], knots: Knots | None, n: int) -> bool:
+    """Whether effort is finite and has a value at each of its `knots` over `n` steps."""
+    arrays = parts if isinstance(parts, list) else [parts]
+    if not all(np.isfinite(array).all() for array in arrays):
+        return False
+    if knots is None:
+        return True
+    possible = 1 <= knots.number <= knots.steps == n and knots.interpolation in ("hold", "linear")
+    return possible and all(array.shape[:1] == (knots.number,) for array in arrays)
+
+
+def _require_same(path: object, problem: Problem, effort: Effort, stored: float) -> None:
     """**Raises:** `LearningEffortError` if the effort does not fit `problem`, or is not worth there what the file says."""
     value = float(problem.value(problem.check_effort(effort)))
     if not abs(value - stored) <= SAME * abs(stored):
         raise LearningEffortError(
-            f"{path} is the answer to another problem: its effort is worth {stored:.9g} by the file, and {value:.9g} in "
-            "the one given. Give the problem that was solved; or load the file without one."
+            f"{printable(path)} is the answer to another problem: its effort is worth {stored:.9g} by the file, and "
+            f"{value:.9g} in the one given. Give the problem that was solved; or load the file without one."
         )
 
 
-def _rollout(dataset, kind: str) -> Rollout:
+def _rollout(dataset: xarray.Dataset, kind: str) -> Rollout:
+    """The rollout in a file of this kind, "control" or "baseline"."""
     weights: list[np.ndarray] = []
     while f"weights_{kind}_{len(weights)}" in dataset:
-        weights.append(dataset[f"weights_{kind}_{len(weights)}"].values)
-    curves = (dataset[f"{name}_{kind}"].values for name in ("loss", "cost", "reward"))
-    return Rollout(dataset["time"].values, *curves, weights)
+        weights.append(_numbers(dataset, f"weights_{kind}_{len(weights)}"))
+    loss, cost, reward = (_numbers(dataset, f"{name}_{kind}") for name in ("loss", "cost", "reward"))
+    return Rollout(_numbers(dataset, "time"), loss, cost, reward, weights)
 
 
 def _plain(stage: Stage) -> dict[str, Any]:
+    """A stage as JSON takes it."""
     return dataclasses.asdict(stage) | {"method": stage.method.value, "status": stage.status.value}
 
 
-def _format_2(dataset, fields) -> dict[str, Any]:
+def _format_2(dataset: xarray.Dataset, fields: dict[str, Any]) -> dict[str, Any]:
     """Certificate, stages and knots as they are written now."""
     given = dataset.attrs
     stages = (s | {"method": Method(s["method"]), "status": Status(s["status"])} for s in json.loads(given["stages"]))
@@ -179,7 +243,7 @@ def _format_2(dataset, fields) -> dict[str, Any]:
     }
 
 
-def _format_1(dataset, fields) -> dict[str, Any]:
+def _format_1(dataset: xarray.Dataset, fields: dict[str, Any]) -> dict[str, Any]:
     """The same from a file of version 0.1.0, which had a flat certificate, and words for stages and status."""
     flat, reason, method = json.loads(dataset.attrs["certificate"]), fields["reason"], fields["method"]
     status = Status.CONVERGED if flat["converged"] else Status.INTERRUPTED if "Interrupted" in reason else Status.LIMIT

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..controls.knots import Knots
-from ..errors import LearningEffortError
+from ..errors import Given, LearningEffortError
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
@@ -126,7 +126,7 @@ class Solution:
         """The solution as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
         return dataset.of_solution(self)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: Given[str | os.PathLike[str]]) -> None:
         """Write the solution as netCDF, whole or not at all.
 
         **Raises:** `LearningEffortError` if the folder cannot be written. **Warns** if the problem cannot be described, so that
@@ -135,7 +135,7 @@ class Solution:
         dataset.write_solution(self, path)
 
 
-def load(path: str | Path, problem: Problem | None = None) -> Solution:
+def load(path: Given[str | os.PathLike[str]], problem: Problem | None = None) -> Solution:
     """The solution in a file that `Solution.save` wrote.
 
     **Arguments:** `path`; `problem`, to bind instead of the stored one (needed where it has parts of the user's own).

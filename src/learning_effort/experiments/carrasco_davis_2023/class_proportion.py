@@ -151,6 +151,7 @@ def learn_on_batches(learner, classes, counts, balanced: int, seed: int):
     import jax
     import jax.numpy as jnp
 
+    from ...runtime.random_keys import key as key_of
     from ...tasks.base import Moments
 
     smallest = min(task.x.shape[0] for task in classes)
@@ -184,7 +185,7 @@ def learn_on_batches(learner, classes, counts, balanced: int, seed: int):
             after = [w + learner.learning_rate * f for w, f in zip(weights, field, strict=True)]
             return after, (learner.moment_loss(weights, batch, {}), judged)
 
-        keys = jax.random.split(jax.random.key(seed), len(counts))
+        keys = jax.random.split(key_of(seed), len(counts))
         return jax.lax.scan(step, learner.init({}), (counts, keys))[1]
 
     return tuple(np.asarray(loss) for loss in run(learner, jnp.asarray(counts)))

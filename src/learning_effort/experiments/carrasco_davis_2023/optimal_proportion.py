@@ -152,8 +152,10 @@ class OptimalProportion(Experiment):
 
 def shares(solution) -> np.ndarray:
     """Proportions p at the times at which the solution keeps its weights, (times, parts)."""
+    from ...learners.ports import PROPORTIONS
+
     problem = solution.problem
-    return np.asarray(problem.signals_at(problem.check_effort(solution.effort), solution.weight_steps)["proportions"])
+    return np.asarray(problem.signals_at(problem.check_effort(solution.effort), solution.weight_steps)[PROPORTIONS])
 
 
 def optimal_findings(times, loss, performance, value, share) -> list[Finding]:

@@ -26,6 +26,7 @@ def modulation_figure(result):
         letters = "abcdefgh"
         label(above, TIME, "loss L", f"{letters[column]}  {dataset['composition'].values[c]}, judged on {judged}", False)
         label(below, TIME, "proportion p", f"{letters[column + len(variants)]}  proportions", False)
-    entries = [sum(both, []) for both in zip(*(a.get_legend_handles_labels() for a in (above, below)), strict=True)]
+    legends = (axis.get_legend_handles_labels() for axis in (above, below))
+    entries = [[*upper, *lower] for upper, lower in zip(*legends, strict=True)]
     figure.legend(*entries, loc="outside lower center", ncols=len(entries[0]), frameon=False, fontsize=9)
     return figure
