@@ -32,6 +32,7 @@ from .solvers.ascent import GradientAscent as GradientAscent
 from .solvers.coarse_to_fine import CoarseToFine as CoarseToFine
 from .solvers.exact.exact import Exact as Exact
 from .solvers.exact.policy import Policy as Policy
+from .solvers.many import Failure as Failure
 from .solvers.many import solve_many as solve_many
 from .solvers.one import solve as solve
 from .solvers.quasi_newton import QuasiNewton as QuasiNewton

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .errors import Number, number
+from .errors import Given, Number, number
 from .files.describe import Described
 from .runtime import precision  # noqa: F401
 
@@ -94,6 +94,6 @@ class _FromFunction(Cost):
     function: Callable = eqx.field(static=True)
     file_name = None
 
-    def __call__(self, effort: Arrays, rest: Float[ArrayLike, ""]) -> Float[Array, ""]:
+    def __call__(self, effort: Arrays, rest: Float[ArrayLike, ""]) -> Given[Float[Array, ""]]:
         """f of all numbers of effort; `rest` is the function's own affair."""
         return self.function(jnp.concatenate([jnp.ravel(e) for e in effort]))

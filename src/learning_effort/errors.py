@@ -158,7 +158,7 @@ def count(value: Any, name: str, owner: str, low: int = 1) -> int:
 
 
 def choice(value: Any, name: str, owner: str, allowed: tuple) -> Any:
-    """`value`, if it is one of `allowed`. **Raises:** `LearningEffortError` otherwise, with the nearest spelling if one is near."""
+    """`value`, if it is one of `allowed`. **Raises:** `LearningEffortError` otherwise, with the nearest spelling, if any."""
     if value not in allowed:
         options = ", ".join(repr(a) for a in allowed)
         words = [a for a in allowed if isinstance(a, str)]

@@ -46,11 +46,17 @@ def never_learn_value(problem: Problem) -> Compared:
 
 
 def exact_value(solution: Solution) -> Compared:
-    """V under the exact solution of the problem of a `Solution`, which has one."""
+    """V under the exact solution of the problem of a `Solution`, which has one.
+
+    **Raises:** `KeyboardInterrupt` if Ctrl-C came meanwhile.
+    """
     if any(stage.method.exact for stage in solution.stages[-1:]):
         return None, "the answer is the exact solution"
     exact, problem = Exact(), cast(Problem, solution.problem)
     reason = exact.applies(problem)
     if reason is not None:
         return None, reason
-    return float(solve(problem, exact, progress=False).value), None
+    found = solve(problem, exact, progress=False)
+    if found.interrupted:
+        raise KeyboardInterrupt
+    return float(found.value), None

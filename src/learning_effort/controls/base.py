@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from .. import costs as cost_functions
-from ..errors import LearningEffortError, array, choice, is_traced, number
+from ..errors import Given, LearningEffortError, array, choice, is_traced, number
 from ..files.describe import Described
 from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS, Port, Shape
@@ -168,7 +168,7 @@ class Control(Described):
         """The parameters of one instant that leave the learner alone, in arrays of their full shapes."""
         return self.full(self.neutral(learner), learner, "neutral parameters")
 
-    def cost_of(self, parameters: PyTree, learner: Learner) -> Float[Array, ""]:
+    def cost_of(self, parameters: PyTree, learner: Learner) -> Given[Float[Array, ""]]:
         """The cost at one instant, per unit of time; parameters as for `signal`."""
         if self.cost is None:
             return jnp.zeros(())

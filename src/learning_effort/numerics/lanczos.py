@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from jaxtyping import Float
 
 #: The error that stops the Lanczos steps, relative to the smallest eigenvalue, or to a hundredth where that is less.
 TOLERANCE = 1e-2
 
 
-def lanczos(product, start: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, int]:
+#: A vector.
+Vector = Float[np.ndarray, " n"]
+
+
+def lanczos(
+    product: Callable[[Vector], Vector], start: Vector, most: int
+) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"], int]:
     """Ritz values in rising order, the error of each, and how many products were used (Lanczos 1950).
 
-    **Arguments:** `product`, a symmetric operator on vectors (n,); `start` (n,); `most` products at most. All vectors
-    are kept and made orthogonal twice.
+    **Arguments:** `product`, a symmetric operator on vectors (n,); `start` (n,); `most` products at most, at least one. All
+    vectors are kept and made orthogonal twice.
     """
     basis = [start / np.linalg.norm(start)]
-    diagonal, beside = [], []
+    diagonal: list[float] = []
+    beside: list[float] = []
     for done in range(1, most + 1):
         vector = product(basis[-1])
         diagonal.append(float(vector @ basis[-1]))

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+#: A vector of n numbers.
+Vector = Float[Array, " n"]
 
-def two_loops(vector, steps, changes, count, free, begin=lambda vector: vector):
+
+def two_loops(
+    vector: Vector,
+    steps: Float[Array, "m n"],
+    changes: Float[Array, "m n"],
+    count: Int[Array, ""],
+    free: Vector,
+    begin: Callable[[Vector], Vector] = lambda vector: vector,
+) -> Vector:
     """H times `vector` (n,), H the inverse curvature by the two-loop recursion over the last `count` modulo m pairs (m, n),
     restricted to the components where `free` (n,) is one; without pairs H is what `begin` applies, the identity."""
     memory = steps.shape[0]
@@ -44,4 +55,4 @@ class Pairs(NamedTuple):
 
     steps: Float[Array, "m n"]
     changes: Float[Array, "m n"]
-    count: Int[Array, ""]
+    count: Int[Array, ""]  # type: ignore[assignment]  # tuples have a method of this name

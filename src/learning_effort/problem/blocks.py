@@ -74,7 +74,7 @@ class Blocks:
     def parameters(self, window: Effort, start: Int[Array, ""]) -> Effort:
         """Each control's parameters at the block's steps, from its window: leading axis of steps."""
 
-        def interpolated(knots: Knots, rows):
+        def interpolated(knots: Knots, rows: Array) -> Array:
             if knots.one_a_step:
                 return rows
             return jnp.tensordot(knots.matrix(self.steps(start), *self._place(knots, start)), rows, 1)

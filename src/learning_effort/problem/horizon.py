@@ -7,7 +7,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..controls.knots import check_knots
 from ..errors import Given, Number, count, is_traced
@@ -43,7 +43,7 @@ class Steps(Described):
         return self.n
 
     def weights(
-        self, steps: Int[Array | np.ndarray, " S"], step_size: Float[Array, ""], discount: Float[Array, ""]
+        self, steps: Int[Array | np.ndarray, " S"], step_size: Float[ArrayLike, ""], discount: Float[ArrayLike, ""]
     ) -> Float[Array, " S"]:
         """γ^{t_k} Δt for each step index k (S,): what an instant's reward is worth."""
         weights = discount ** (steps * step_size) * step_size

@@ -1,4 +1,4 @@
-"""The natural units of effort, and how far an effort is from stationary in them (theory.md §4)."""
+"""The natural units of effort: the metric D (theory.md §4)."""
 
 from __future__ import annotations
 

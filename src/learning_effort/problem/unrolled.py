@@ -7,7 +7,7 @@ twice. All of it is plain JAX: it can be compiled, mapped, and differentiated fo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from .horizon import Objective
 
 
 class Unrolled(NamedTuple):
-    """States, losses and costs at all steps; each with a leading axis of N steps."""
+    """Losses and costs at all N steps, and states with a leading axis of those steps at which they are kept."""
 
     states: PyTree
     losses: Float[Array, " N"]
@@ -126,7 +126,7 @@ def value_and_gradient(space: EffortSpace, objective: Objective, effort: Effort)
         costate, gradient = carry
         state, start = inputs
         ks = blocks.steps(start)
-        window = blocks.window(run.padded, start)
+        window = blocks.window(cast(Effort, run.padded), start)
         (signals, _), pull = jax.vjp(lambda w: space.applied(blocks.parameters(w, start), ks), window)
         _, records, _ = recorded(run.learner, state, ks, signals)
         costate, _, to_signals = backward(run.learner, records, ks, signals, objective.loss_weights(ks), costate)

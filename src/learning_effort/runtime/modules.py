@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 def replaced(module: Module, **changes: Any) -> Module:
     """A copy of `module` with some fields changed, without running its checks again."""
     copy = object.__new__(type(module))
-    for f in dataclasses.fields(module):  # type: ignore[arg-type]  # every Equinox module is a dataclass
+    for f in dataclasses.fields(module):
         object.__setattr__(copy, f.name, changes.get(f.name, getattr(module, f.name)))
     return copy
 

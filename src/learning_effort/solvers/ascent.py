@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float, PyTree
 
 from ..errors import LearningEffortError, count, number
 from ..files import disk
@@ -25,7 +26,7 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.certificate import Method, Status
 from ..results.solution import History
-from .outcome import Outcome, interrupted_after
+from .outcome import Outcome, stopped_after
 from .progress import Progress
 
 
@@ -35,7 +36,7 @@ def projected(rule: optax.GradientTransformation, problem: Problem, scale: Effor
     lower, upper = problem.bounds()
 
     @eqx.filter_jit
-    def advance(problem: Problem, effort: Effort, state):
+    def advance(problem: Problem, effort: Effort, state: PyTree) -> tuple[Any, Any, Effort, PyTree]:
         value, gradient = problem.value_and_gradient(effort)
         residual = jnp.nan if scale is None else scaled_residual(problem, effort, gradient, scale)
         updates, state = rule.update(jax.tree.map(jnp.negative, gradient), state, effort)
@@ -59,7 +60,7 @@ class GradientAscent:
     iterations: int
     optimizer: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.optimizer is None or callable(self.optimizer):
             number(self.step, "step", "GradientAscent", 0.0, open_low=True)
         count(self.iterations, "iterations", "GradientAscent")
@@ -83,6 +84,7 @@ class GradientAscent:
     def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
         """Ascend from `effort`; `scale` is the metric D, for the residual. The best effort met is handed back."""
         advance, state = projected(self.rule, problem, scale), self.rule.init(effort)
+        progress.begin(self.iterations + 1)
         best, best_value = effort, -np.inf
         values, residuals, seconds = [], [], []
         started = time.perf_counter()
@@ -96,30 +98,42 @@ class GradientAscent:
                 values.append(float(value))
                 residuals.append(float(residual))
                 seconds.append(time.perf_counter() - started)
-                progress(iteration, values[-1], residuals[-1])
                 if values[-1] > best_value:
                     best, best_value = effort, values[-1]
                 effort = after
-        except KeyboardInterrupt:
-            status = Status.INTERRUPTED
+                progress(iteration, values[-1], residuals[-1], iteration + 1)
+        except KeyboardInterrupt as error:
+            if not values:
+                raise
+            status = progress.status_of(error)
         if not values:
-            raise KeyboardInterrupt
-        return _outcome(problem, best, values, residuals, seconds, status, self._reason(status, len(values)))
-
-    def _reason(self, status: Status, done: int) -> str:
-        return {
-            Status.LIMIT: _asked_for(self.iterations),
-            Status.NOT_FINITE: f"The value is no longer finite after {done} iterations: the step {self.step:g} is too "
-            "large. The best effort met before is kept; try a smaller step.",
-            Status.INTERRUPTED: interrupted_after(done),
-        }[status]
+            raise LearningEffortError("The value at the start is not finite: there is nothing to ascend from.")
+        reason = _reason(status, self.iterations, len(values), progress, "the best effort so far is kept")
+        if status is Status.NOT_FINITE:
+            reason = (
+                f"The value is no longer finite after {len(values)} iterations: the step {self.step:g} is too large. The best "
+                "effort met before is kept; try a smaller step."
+            )
+        return _outcome(problem, best, values, residuals, seconds, status, reason)
 
 
-def _asked_for(iterations: int) -> str:
+def _reason(status: Status, iterations: int, done: int, progress: Progress, kept: str) -> str:
+    """What to say of a run that made all its `iterations`, or was stopped when so many gradients were `done`."""
+    if status in (Status.INTERRUPTED, Status.TIME):
+        return stopped_after(status, done, progress.stop.max_seconds, kept)
     return f"It made the {iterations} iterations it was asked for, whether or not it has converged."
 
 
-def _outcome(problem: Problem, effort: Effort, values, residuals, seconds, status: Status, reason: str) -> Outcome:
+def _outcome(
+    problem: Problem,
+    effort: Effort,
+    values: list[float],
+    residuals: list[float],
+    seconds: list[float],
+    status: Status,
+    reason: str,
+) -> Outcome:
+    """The outcome of a run of one gradient an iteration."""
     course = (np.array(values), np.array(residuals), np.arange(1, len(values) + 1), np.array(seconds))
     return Outcome(effort, *course, status, reason).staged(Method.ASCENT, problem.horizon.length)
 
@@ -131,7 +145,7 @@ def _outcome(problem: Problem, effort: Effort, values, residuals, seconds, statu
 class JudgedHistory(History):
     """A solver's course with `judged`: V of another problem, the judge, at each iteration."""
 
-    judged: np.ndarray
+    judged: Float[np.ndarray, " iterations"]
 
     @classmethod
     def of(cls, history: History, judged: list[float]) -> JudgedHistory:
@@ -162,8 +176,10 @@ class JudgedAscent:
         def fresh(iteration: int) -> Problem:
             if not hasattr(problem.learner, "batch_size"):
                 return problem
-            return eqx.tree_at(lambda p: p.learner.seed, problem, problem.learner.seed + iteration)
+            learner: Any = problem.learner
+            return eqx.tree_at(lambda p: p.learner.seed, problem, learner.seed + iteration)
 
+        progress.begin(self.iterations + 1)
         jax.block_until_ready(advance(fresh(0), effort, state))
         values, residuals, seconds = [], [], [0.0]
         status = Status.LIMIT
@@ -177,14 +193,13 @@ class JudgedAscent:
                 values.append(float(value))
                 residuals.append(float(residual))
                 self.judged.append(judged)
-                progress(iteration, values[-1], residuals[-1])
                 last, effort = effort, after
-        except KeyboardInterrupt:
-            status = Status.INTERRUPTED
-        if not values:
-            raise KeyboardInterrupt
-        interrupted = f"Interrupted after {len(values)} gradients; the last effort is kept."
-        reason = interrupted if status is Status.INTERRUPTED else _asked_for(self.iterations)
+                progress(iteration, values[-1], residuals[-1], iteration + 1)
+        except KeyboardInterrupt as error:
+            if not values:
+                raise
+            status = progress.status_of(error)
+        reason = _reason(status, self.iterations, len(values), progress, "the last effort is kept")
         return _outcome(problem, last, values, residuals, seconds[: len(values)], status, reason)
 
 
@@ -194,7 +209,13 @@ class JudgedAscent:
 EVERY = 100
 
 
-def ascend(problem: Problem, rule: optax.GradientTransformation, iterations: int, path, report=lambda text: None) -> float:
+def ascend(
+    problem: Problem,
+    rule: optax.GradientTransformation,
+    iterations: int,
+    path: str | Path,
+    report: Callable[[str], object] = lambda text: None,
+) -> float:
     """The best V met from the problem's start in `iterations` updates g ← clip(g + rule(∂V/∂g)).
 
     Its state is kept in the file `path` every hundred iterations; called again, it goes on from there.
@@ -217,16 +238,18 @@ def ascend(problem: Problem, rule: optax.GradientTransformation, iterations: int
     return float(np.nanmax(values))
 
 
-def _keep(path, tree, values) -> None:
+def _keep(path: str | Path, tree: PyTree, values: np.ndarray) -> None:
+    """Write the leaves of `tree` and the `values` so far."""
     import xarray as xr
 
-    variables = {"values": ("iteration", values)}
+    variables: dict[str, Any] = {"values": ("iteration", values)}
     for i, leaf in enumerate(jax.tree.leaves(tree)):
         variables[f"leaf_{i}"] = ([f"leaf_{i}_{j}" for j in range(np.ndim(leaf))], np.asarray(leaf))
     disk.write(xr.Dataset(variables), path)
 
 
-def _restored(path, like):
+def _restored(path: str | Path, like: PyTree) -> tuple[PyTree, np.ndarray]:
+    """What `_keep` wrote, in the tree of `like`. **Raises:** `LearningEffortError` if it is of another problem."""
     dataset = disk.read(path)
     leaves, structure = jax.tree.flatten(like)
     kept = [dataset[f"leaf_{i}"].values for i in range(sum(str(name).startswith("leaf_") for name in dataset))]
@@ -244,11 +267,11 @@ def amsgrad(step: float, maximum: bool = True) -> optax.GradientTransformation:
     **Arguments:** `step` α; `maximum=False` is plain Adam, ŝ = s.
     """
 
-    def init(parameters):
+    def init(parameters: PyTree) -> PyTree:
         zeros = jax.tree.map(jnp.zeros_like, parameters)
         return jnp.zeros(()), zeros, zeros, zeros
 
-    def update(gradient, state, parameters=None):
+    def update(gradient: PyTree, state: PyTree, parameters: PyTree | None = None) -> tuple[PyTree, PyTree]:
         j, first, second, top = state
         j = j + 1
         first = jax.tree.map(lambda m, h: 0.9 * m + 0.1 * h, first, gradient)

@@ -11,6 +11,7 @@ The value that is reported, and the residual, are always those at the learner's 
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -25,11 +26,12 @@ from ..problem.effort import Effort
 from ..problem.metric import metric
 from ..problem.problem import Problem
 from ..problem.variants import resampled, same_shapes, with_linear_knots_of
+from ..results.certificate import Status
 from ..runtime.devices import tuning
 from .exact.exact import Exact
 from .longer_steps import longer_steps
-from .outcome import Outcome, joined
-from .progress import Progress
+from .outcome import Outcome, joined, stopped_after
+from .progress import OWN_STEPS, Progress
 from .quasi_newton import QuasiNewton
 from .refinement import refine
 
@@ -56,9 +58,11 @@ class CoarseToFine:
 
     @property
     def name(self) -> str:
+        """That of the solver at the learner's own steps."""
         return self.fine.name
 
     def _rate_alone(self, problem: Problem) -> bool:
+        """Whether a learning rate is all that is controlled, and its flow has an exact solution."""
         return isinstance(problem.controls[0], LearningRate) and Exact().applies(problem) is None
 
     def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
@@ -73,34 +77,52 @@ class CoarseToFine:
             return self.fine.run(problem, effort, scale, progress)
         outcome = self._on_own_steps(problem, coarse, coarse_scale, effort, scale, found, progress)
         before = ", and ".join(f"{stage.steps} steps, {stage.gradients} gradients" for stage in found.stages)
-        reason = outcome.reason if outcome.interrupted and not outcome.stages else f"{outcome.reason} ({before}, came first.)"
+        reason = outcome.reason if outcome.stopped and not outcome.stages else f"{outcome.reason} ({before}, came first.)"
         return outcome._replace(
             stages=(*found.stages, *outcome.stages),
             reason=reason,
             method=f"{self.name}, from long steps to the learner's own",
         )
 
-    def _on_long_steps(self, problem: Problem, coarse: Problem, effort: Effort, progress: Progress):
+    def _on_long_steps(
+        self, problem: Problem, coarse: Problem, effort: Effort, progress: Progress
+    ) -> tuple[Problem, Effort, Outcome]:
         """From `effort` in the steps of `coarse`, and, if that was hard, in steps between those and the learner's own: the
         problem in the last of them, its metric, and what was found."""
+        progress.stage = f"long steps ({coarse.horizon.length})"
         scale = eqx.filter_jit(metric)(coarse)
         start = resampled(problem, coarse, effort)
         found = self._in_long_steps(problem, coarse).run(coarse, start, scale, progress)
         between = self._between(problem, effort, coarse, found)
         if between is None:
             return coarse, scale, found
+        progress.stage = f"shorter steps ({between.horizon.length})"
         between_scale = eqx.filter_jit(metric)(between)
         pairs = _spread_pairs(coarse, scale, between, between_scale, found.pairs)
         start = resampled(coarse, between, found.effort)
         nearer = self._in_long_steps(problem, between).run(between, start, between_scale, progress, pairs)
         return between, between_scale, nearer._replace(stages=(*found.stages, *nearer.stages))
 
-    def _on_own_steps(self, problem, coarse, coarse_scale, effort, scale, found: Outcome, progress: Progress) -> Outcome:
+    def _on_own_steps(
+        self,
+        problem: Problem,
+        coarse: Problem,
+        coarse_scale: Effort,
+        effort: Effort,
+        scale: Effort,
+        found: Outcome,
+        progress: Progress,
+    ) -> Outcome:
         """At the learner's own steps, from what was `found` in those of `coarse`, or from `effort` if it is worth more."""
+        stage, progress.stage = progress.stage, OWN_STEPS
         knotted = problem if same_shapes(coarse, problem) else with_linear_knots_of(problem, coarse)
         better = knotted.value(found.effort) > problem.value(effort)
-        if found.interrupted:
-            return _as_it_is(problem, resampled(knotted, problem, found.effort) if better else effort, scale, found)
+        if found.stopped:
+            kept = "the best effort so far is kept, and 1 gradient at the learner's own steps says what it is worth"
+            made, allowed = int(found.gradients[-1]), progress.stop.max_seconds
+            reason = stopped_after(found.status, made, allowed, kept, where=f"in {stage}, ")
+            begun = resampled(knotted, problem, found.effort) if better else effort
+            return _as_it_is(problem, begun, scale, found.status, reason)
         if not better:
             return self.fine.run(problem, effort, scale, progress)
         if problem.space.size <= tuning().paired_effort:
@@ -111,7 +133,7 @@ class CoarseToFine:
 
     def _between(self, problem: Problem, effort: Effort, coarse: Problem, found: Outcome) -> Problem | None:
         """`problem` in steps between those of `coarse` and its own, if what was `found` there was hard to find."""
-        if found.gradients[-1] <= MANY or problem.space.size > tuning().paired_effort or found.interrupted:
+        if found.gradients[-1] <= MANY or problem.space.size > tuning().paired_effort or found.stopped:
             return None
         between = longer_steps(problem, effort, BETWEEN)
         return None if between is None or between.horizon.length <= coarse.horizon.length else between
@@ -129,10 +151,13 @@ class CoarseToFine:
 
     def _from_exact(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
         """From the exact solution of the flow, which differs from that of the steps by O(Δt)."""
+        progress.stage = "exact solution of the flow"
         try:
             found = Exact().run(problem, effort, scale, progress)
         except LearningEffortError:  # the learner's steps do not follow the flow
             return self.fine.run(problem, effort, scale, progress)
+        finally:
+            progress.stage = OWN_STEPS
         outcome = self.fine.run(problem, found.effort, scale, progress)
         return outcome._replace(
             stages=(*found.stages, *outcome.stages),
@@ -140,30 +165,39 @@ class CoarseToFine:
             method=f"{self.name}, from the {found.method}",
         )
 
-    def _knots_first(self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress) -> Outcome:
+    def _knots_first(
+        self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress: Progress
+    ) -> Outcome:
         """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
         knot_scale = eqx.filter_jit(metric)(knotted)
         method = dataclasses.replace(self.fine, tolerance=max(KNOT_TOLERANCE, self.fine.tolerance))
+        progress.stage = f"{OWN_STEPS}, on knots"
         first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
-        begun = resampled(knotted, problem, first.effort)
-        if first.interrupted:
-            return joined(first, _as_it_is(problem, begun, scale, first))
-        second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress)
+        begun, before = resampled(knotted, problem, first.effort), int(first.gradients[-1])
+        if first.stopped:
+            reason = stopped_after(first.status, before + 1, progress.stop.max_seconds)
+            return joined(first, _as_it_is(problem, begun, scale, first.status, reason))
+        assert first.pairs is not None  # quasi-Newton has them
+        progress.stage = "refining"
+        second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress, before)
+        progress.stage = OWN_STEPS
         return joined(first, second)
 
 
-def _as_it_is(problem: Problem, effort: Effort, scale: Effort, found: Outcome) -> Outcome:
-    """The outcome of a search that was interrupted elsewhere, as `found` says: what `effort` is worth at the learner's own
-    steps."""
+def _as_it_is(problem: Problem, effort: Effort, scale: Effort, status: Status, reason: str) -> Outcome:
+    """The outcome of a search that was stopped elsewhere: what `effort` is worth at the learner's own steps."""
+    begun = time.perf_counter()
     value, gradient = problem.value_and_gradient(effort)
     residual = scaled_residual(problem, effort, gradient, scale)
-    course = (np.array([float(value)]), np.array([float(residual)]), np.array([1]), found.seconds[-1:])
-    return Outcome(effort, *course, found.status, found.reason)
+    course = (np.array([float(value)]), np.array([float(residual)]), np.array([1]), np.array([time.perf_counter() - begun]))
+    return Outcome(effort, *course, status, reason)
 
 
-def _spread_pairs(coarse: Problem, coarse_scale: Effort, problem: Problem, scale: Effort, pairs: Pairs) -> Pairs:
+def _spread_pairs(
+    coarse: Problem, coarse_scale: Effort, problem: Problem, scale: Effort, pairs: Pairs | None
+) -> Pairs | None:
     """Pairs met in long steps, for the effort of `problem`: steps between its values, and changes as steps in the metric."""
-    if same_shapes(coarse, problem):
+    if pairs is None or same_shapes(coarse, problem):
         return pairs
     unravel = ravel_pytree(coarse_scale)[1]
 

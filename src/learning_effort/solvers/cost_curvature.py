@@ -11,15 +11,22 @@ LAPACK called from several threads at once can wait for itself in XLA's pool.)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
 
+from ..problem.problem import Problem
+
+#: A vector of n numbers.
+Vector = Float[Array, " n"]
 #: Curvature is taken to be at least this share of the metric's, which stands for the performance's own.
 FLOOR = 0.3
 
 
-def inverse_cost_curvature(problem, z, root, free):
+def inverse_cost_curvature(problem: Problem, z: Vector, root: Vector, free: Vector) -> Callable[[Vector], Vector]:
     """The function that applies it to a vector (n,), on the components where `free` (n,) is one, in z = √D g.
 
     Static controls, and those that cost nothing, keep the metric's diagonal: the identity.
@@ -46,7 +53,9 @@ def inverse_cost_curvature(problem, z, root, free):
     return apply
 
 
-def _curvature(cost, effort, weight, root, free):
+def _curvature(
+    cost: Callable[[PyTree], Float[Array, ""]], effort: PyTree, weight: Float[Array, ""], root: PyTree, free: PyTree
+) -> tuple[Vector, Float[Array, ""], Float[Array, ""]]:
     """(u on the free components, in z and of length one or zero; 1/a; 1/c) at one moment."""
     point, unravel = ravel_pytree(effort)
     root, free = ravel_pytree(root)[0], ravel_pytree(free)[0]
@@ -70,13 +79,14 @@ def _curvature(cost, effort, weight, root, free):
     return _unit(masked)[0], 1 / jnp.maximum(most, FLOOR), 1 / jnp.maximum(steep, FLOOR)
 
 
-def _applied(part, unit, across, along):
+def _applied(part: PyTree, unit: Vector, across: Float[Array, ""], along: Float[Array, ""]) -> PyTree:
+    """One moment's numbers, times 1/c along u and 1/a across it."""
     vector, unravel = ravel_pytree(part)
     inside = jnp.vdot(unit, vector) * unit
     return unravel((vector - inside) * across + inside * along)
 
 
-def _unit(vector):
+def _unit(vector: Vector) -> tuple[Vector, Float[Array, ""]]:
     """`vector` at length one, or zero where it has none; and its length."""
     length = jnp.sqrt(jnp.vdot(vector, vector))
     return jnp.where(length > 0, vector / jnp.where(length > 0, length, 1.0), 0.0), length

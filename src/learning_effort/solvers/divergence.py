@@ -44,7 +44,7 @@ def check_learns(problem: Problem, effort: Effort) -> None:
         )
 
 
-def _largest_stable(problem: Problem, effort, rate: float) -> float | None:
+def _largest_stable(problem: Problem, effort: Effort | None, rate: float) -> float | None:
     """By bisection in the logarithm, the largest learning rate whose loss stays near where it started."""
 
     def stable(rate):

@@ -46,6 +46,7 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
 
 
 def _neutral(problem: Problem, effort: Effort) -> bool:
+    """Whether an effort leaves the learner alone."""
     neutral = {c.name: c.neutral_parameters(problem.learner) for c in problem.controls}
     return all(jax.tree.leaves(jax.tree.map(lambda e, n: bool((e == n).all()), effort, neutral)))
 
@@ -59,6 +60,7 @@ class _Curve(NamedTuple):
 
 
 def _curve(problem: Problem, effort: Effort | None) -> _Curve:
+    """How learning goes under an effort."""
     rollout = problem.thinned_rollout(effort, kept_steps(problem))
     weights = problem.weights(jnp.arange(problem.horizon.length))
     rises = jnp.maximum(jnp.diff(rollout.loss), 0).sum()
@@ -66,5 +68,6 @@ def _curve(problem: Problem, effort: Effort | None) -> _Curve:
 
 
 def _alike(coarse: _Curve, exact: _Curve) -> bool:
+    """Whether long steps do what the learner's own do, to `ACCURACY`."""
     accurate = abs(coarse.value - exact.value) <= ACCURACY * abs(exact.value)
     return accurate and coarse.rises <= exact.rises + ACCURACY * exact.spread

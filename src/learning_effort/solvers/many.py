@@ -2,85 +2,199 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar, overload
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
-
-from ..problem.metric import metric
+from ..errors import Given, LearningEffortError, choice, shown
 from ..problem.problem import Problem
-from ..problem.variants import on_longer_horizon
 from ..results.solution import Solution
 from ..runtime.devices import tuning
+from ..runtime.interruption import Stop, Stopped, signals_request
 from ..runtime.threads import in_threads
+from . import mapped
+from .coarse_to_fine import CoarseToFine
 from .divergence import check_learns
-from .one import solution_of, solve
-from .progress import Counted, Progress
+from .one import Solver, check_method, search
+from .progress import Counted, Progress, Show
 from .quasi_newton import QuasiNewton
 
+T = TypeVar("T")
 
-def solve_many(problems: list[Problem], method=None, progress=True) -> list[Solution]:
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A problem of `le.solve_many` that has no solution.
+
+    **Arguments:** `index` of the problem, counted from 0; `reason`, in words; `error`, the exception that was raised, a
+    `KeyboardInterrupt` where Ctrl-C came before the problem was begun.
+    """
+
+    index: int
+    reason: str
+    error: BaseException
+
+
+Answer = Solution | Failure
+
+
+class SolvingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended `le.solve_many`; `solutions`: a `Solution` for each problem that was begun, a `Failure` for the others."""
+
+    def __init__(self, solutions: list[Answer]):
+        there = sum(isinstance(answer, Solution) for answer in solutions)
+        super().__init__(f"{there} of {len(solutions)} problems were begun; this error's 'solutions' has what was found")
+        self.solutions = solutions
+
+
+@overload
+def solve_many(
+    problems: Given[Iterable[Problem]],
+    method: Given[Solver | None] = None,
+    progress: Show = True,
+    on_error: Given[Literal["raise"]] = "raise",
+) -> list[Solution]: ...
+@overload
+def solve_many(
+    problems: Given[Iterable[Problem]],
+    method: Given[Solver | None] = None,
+    progress: Show = True,
+    *,
+    on_error: Given[Literal["keep"]],
+) -> list[Answer]: ...
+def solve_many(
+    problems: Given[Iterable[Problem]],
+    method: Given[Solver | None] = None,
+    progress: Show = True,
+    on_error: Given[str] = "raise",
+) -> Any:
     """Solve many problems. Small ones of equal shape are mapped together, each stopping on its own; large ones run side by
     side, as many as there are processors.
 
     Problems that differ only in numbers and in the length of their horizon count as equal, if every control has one
     value a step.
 
-    **Arguments:** `problems`; `method`, a solver (None: as for `solve`; a `QuasiNewton` where problems are mapped);
-    `progress` as for `solve`.
+    **Arguments:** `problems`, a list, or anything else that yields them; `method`, a solver (None: as for `solve`; a
+    `QuasiNewton` where problems are mapped); `progress` as for `solve`, but a callable hears of the mean value and the largest
+    residual of problems mapped together, and of each of the others when it is done: (how many are, its value, its residual);
+    `on_error`: "raise" ends everything at the first problem that fails, "keep" solves the others.
 
-    **Returns:** one `Solution` a problem, in order. `seconds` of mapped problems is an equal share of their group's time.
+    **Returns:** one `Solution` a problem, in order; with on_error="keep", a `Failure` for each problem that failed. `seconds`
+    of mapped problems is an equal share of their group's time. Ctrl-C, or SIGTERM, keeps what is solved, and what runs stops
+    at its best, with the status INTERRUPTED; a second one ends at once.
+
+    **Raises:** the error of a problem that failed, with its number, once what else runs has ended; `KeyboardInterrupt` if
+    Ctrl-C came before all problems were begun, its `solutions` being what on_error="keep" returns then;
+    `LearningEffortError` if something else than problems is given.
     """
-    solutions: list[Solution | None] = [None] * len(problems)
-    mapped = method is None or isinstance(method, QuasiNewton)
-    small = [i for i, p in enumerate(problems) if mapped and _state_size(p) <= tuning().mapped_state]
-    for i, solution in _solve_mapped([(i, problems[i]) for i in small], method or QuasiNewton(), progress):
-        solutions[i] = solution
-    large = [i for i in range(len(problems)) if i not in set(small)]
-    done = Counted(progress, len(large))
-
-    def one(problem: Problem) -> Solution:
-        solution = solve(problem, method, progress=False)
-        done(solution)
-        return solution
-
-    for i, solution in zip(large, in_threads(one, [problems[i] for i in large]), strict=True):
-        solutions[i] = solution
-    return solutions
+    choice(on_error, "on_error", "solve_many", ("raise", "keep"))
+    work = _Work(_checked(problems), check_method(method, "solve_many"), progress, on_error == "keep")
+    with signals_request(work.stop):
+        answers = work.done()
+    if on_error == "raise" and any(isinstance(answer, Failure) for answer in answers):
+        raise SolvingInterrupted(answers)
+    return answers
 
 
-def _state_size(problem: Problem) -> int:
-    state = jax.eval_shape(lambda: problem.learner.init({}))
-    return sum(leaf.size for leaf in jax.tree.leaves(state))
+def _checked(problems: object) -> list[Problem]:
+    """`problems` as a list. **Raises:** `LearningEffortError` if it is something else than problems, with the index."""
+    what = "'solve_many' takes problems in a list"
+    if isinstance(problems, Mapping):
+        raise LearningEffortError(f"{what}. Got a {type(problems).__name__}: give list(problems.values()).")
+    if isinstance(problems, Problem) or not isinstance(problems, Iterable):
+        raise LearningEffortError(f"{what}. Got {shown(problems)} instead; one problem is for le.solve(problem).")
+    given = list(problems)
+    for index, problem in enumerate(given):
+        if not isinstance(problem, Problem):
+            raise LearningEffortError(f"{what}. Got {shown(problem)} at index {index} instead of a Problem.")
+    return given
 
 
-def _solve_mapped(numbered: list[tuple[int, Problem]], method: QuasiNewton, progress):
-    """(index, solution) of each problem, those of equal shape mapped over one leading axis."""
-    groups = defaultdict(list)
-    common = max((p.horizon.length for _, p in numbered), default=0)
-    for index, problem in numbered:
-        check_learns(problem, problem.initial_effort())
-        padded = on_longer_horizon(problem, common)
-        shape = jax.tree.map(lambda leaf: leaf.shape, padded)
-        key = jax.tree.structure(padded), str(jax.tree.leaves(shape, is_leaf=lambda s: isinstance(s, tuple)))
-        groups[key].append((index, problem, padded))
-    for group in groups.values():
-        indices, originals, members = zip(*group, strict=True)
-        begun = time.perf_counter()
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-        efforts = eqx.filter_jit(jax.vmap(lambda p: p.initial_effort()))(stacked)
-        scales = eqx.filter_jit(jax.vmap(metric))(stacked)
-        report = Progress(progress)
-        outcomes = method.run_many(stacked, efforts, scales, report, batch=len(members))
-        report.close()
-        seconds = (time.perf_counter() - begun) / len(members)
-        for index, problem, outcome in zip(indices, originals, outcomes, strict=True):
-            effort = jax.tree.map(_crop, outcome.effort, problem.initial_effort())
-            outcome = outcome._replace(effort=effort)
-            yield index, solution_of(problem, outcome, method.name, int(outcome.gradients[-1]), seconds)
+class _Work:
+    """One call of `solve_many`. What fails is kept as a `Failure` if `keep`, and raised with its number otherwise."""
+
+    def __init__(self, problems: list[Problem], method: Solver | None, progress: Show, keep: bool):
+        self.problems, self.method, self.progress, self.keep = problems, method, progress, keep
+        self.stop = Stop(something_to_keep=True)  # once asked to, everything stops at its best: nothing is torn apart
+
+    def done(self) -> list[Answer]:
+        """The answers, in the order of the problems."""
+        answers: dict[int, Answer] = {}
+        small: list[int] = []
+        mapping = QuasiNewton() if self.method is None else self.method
+        if isinstance(mapping, QuasiNewton):
+            for index, problem in enumerate(self.problems):
+                size = self._tried(index, mapped.state_size, problem)
+                if isinstance(size, Failure):
+                    answers[index] = size
+                elif size <= tuning().mapped_state:
+                    small.append(index)
+            answers.update(self._mapped(small, mapping))
+        large = [index for index in range(len(self.problems)) if index not in answers]
+        count = Counted(self.progress, len(large), self.stop)
+
+        def one(index: int) -> Answer:
+            if self.stop.requested:
+                return _not_begun(index)
+            try:
+                answer = self._tried(index, self._alone, self.problems[index])
+            except Stopped as stopped:  # a solver that does not catch it
+                return Failure(index, "interrupted, and its solver kept nothing", stopped)
+            count(answer if isinstance(answer, Solution) else f"problem {index + 1} failed: {answer.reason}")
+            return answer
+
+        answers.update(zip(large, in_threads(one, large, self.stop.request), strict=True))
+        return [answers[index] for index in range(len(self.problems))]
+
+    def _tried(self, index: int, function: Callable[..., T], *arguments: Any) -> T | Failure:
+        """What `function` makes of `arguments`, or a problem's `Failure`. **Raises:** its error, if that is not to be kept."""
+        try:
+            return function(*arguments)
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            if self.keep:
+                return Failure(index, text, error)
+            where = f"Problem {index + 1} of {len(self.problems)} (index {index})"
+            hint = "To keep the solutions of the others, call le.solve_many(…, on_error='keep')."
+            if isinstance(error, LearningEffortError):
+                error.args = (f"{where}: {text} {hint}",)
+            else:
+                error.add_note(f"{where} of le.solve_many. {hint}")
+            raise
+
+    def _alone(self, problem: Problem) -> Solution:
+        """A problem solved on its own."""
+        return search(problem, self.method or CoarseToFine(), problem.initial_effort(), 1, Progress(False, self.stop))
+
+    def _mapped(self, indices: list[int], method: QuasiNewton) -> Iterator[tuple[int, Answer]]:
+        """(index, answer) of each problem, those of equal shape mapped over one leading axis."""
+        learning = []
+        for index in indices:
+            if self.stop.requested:
+                yield index, _not_begun(index)
+                continue
+            failed = self._tried(index, lambda p: check_learns(p, p.initial_effort()), self.problems[index])
+            if failed is None:
+                learning.append(index)
+            else:
+                yield index, failed
+        for group in mapped.groups({index: self.problems[index] for index in learning}):
+            if self.stop.requested:
+                yield from ((index, _not_begun(index)) for index in group)
+                continue
+            begun = time.perf_counter()
+            report = Progress(self.progress, self.stop)
+            outcomes = self._tried(next(iter(group)), mapped.outcomes, list(group.values()), method, report)
+            seconds = (time.perf_counter() - begun) / len(group)
+            for place, index in enumerate(group):
+                if isinstance(outcomes, Failure):
+                    yield index, dataclasses.replace(outcomes, index=index)
+                else:
+                    problem, outcome = self.problems[index], outcomes[place]
+                    yield index, self._tried(index, mapped.found, problem, outcome, method.name, seconds)
 
 
-def _crop(given, wanted):
-    return given[: wanted.shape[0]] if given.ndim == wanted.ndim and wanted.ndim else given
+def _not_begun(index: int) -> Failure:
+    """What is known of a problem that Ctrl-C came before."""
+    return Failure(index, "interrupted before it began", KeyboardInterrupt())

@@ -4,65 +4,158 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
-from ..errors import LearningEffortError, count
+from ..errors import Given, LearningEffortError, count, number, shown
 from ..problem.box import share_at_bounds
 from ..problem.effort import Effort
 from ..problem.metric import metric
 from ..problem.problem import Problem, kept_steps
-from ..results.certificate import Certificate
+from ..results.certificate import Certificate, Status
 from ..results.solution import History, Solution
+from ..runtime.interruption import Stop, Stopped, signals_request
 from .coarse_to_fine import CoarseToFine
 from .divergence import check_learns
 from .outcome import Outcome
-from .progress import Progress
+from .progress import OWN_STEPS, Progress, Show
 from .starts import another_start, distinct
 
 
-def solve(problem: Problem, method=None, init: Effort | None = None, starts: int = 1, progress=True) -> Solution:
+@runtime_checkable
+class Solver(Protocol):
+    """What `le.solve` takes as its method."""
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+
+    def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress, /) -> Outcome:
+        """Search from `effort`, reporting to `progress` after every gradient; `scale` is the metric D, in effort's tree.
+
+        `progress` raises `Stopped`, a `KeyboardInterrupt`, when it is time to hand back the best effort met so far.
+        """
+
+
+def solve(
+    problem: Given[Problem],
+    method: Given[Solver | None] = None,
+    init: Given[Effort | None] = None,
+    starts: Given[int] = 1,
+    progress: Show = True,
+    max_seconds: Given[float | None] = None,
+) -> Solution:
     """The effort that maximises the value of `problem`.
 
     **Arguments:** `problem`; `method`, a solver (None: `CoarseToFine()`, quasi-Newton on longer steps and then at the
     learner's own, from the exact solution of the flow where there is one); `init`, the effort to start from (None: the
     controls' starts); `starts`, how many starting points to try, the first being `init` and the others drawn around it
-    inside the box (the best answer is returned); `progress`, True, False, or a callable of (iteration, value, residual).
+    inside the box (the best answer is returned); `progress`, True, False, or a callable of (iteration, value, residual), which
+    ends the search as Ctrl-C does if it raises `StopIteration`; `max_seconds` for all stages and starts together, compiling
+    included. Whether they are over is asked between gradients, of which at least one is made.
 
-    **Returns:** a `Solution`. Ctrl-C ends the search and keeps the best effort so far.
+    **Returns:** a `Solution`. Ctrl-C, or SIGTERM, ends the search at the next gradient and keeps the best effort so far, with
+    the status INTERRUPTED; a second one ends at once. `gradients` and `seconds` are those of all starts, and `history` is that
+    of the best.
 
-    **Raises:** `LearningEffortError` for an effort that does not fit; `DivergenceError` if the learner itself diverges.
+    **Raises:** `LearningEffortError` for an effort that does not fit; `DivergenceError` if the learner itself diverges;
+    `KeyboardInterrupt` if Ctrl-C comes before there is a value.
     """
     if not isinstance(problem, Problem):
-        raise LearningEffortError(f"'solve' takes a Problem. Got {problem!r} instead.")
-    method = CoarseToFine() if method is None else method
-    if not hasattr(method, "run"):
-        raise LearningEffortError(f"The 'method' of solve must be a solver, such as le.QuasiNewton(). Got {method!r} instead.")
-    count(starts, "starts", "solve")
-    effort = problem.initial_effort() if init is None else problem.check_effort(init)
-    problem.space.require_inside(effort)
-    check_learns(problem, effort)
-    scale = _metric(problem)
-    begun = time.perf_counter()
-    report = Progress(progress)
+        raise LearningEffortError(f"'solve' takes a Problem. Got {shown(problem)} instead.")
+    method = check_method(method, "solve")
+    starts = count(starts, "starts", "solve")
+    if max_seconds is not None:
+        max_seconds = float(number(max_seconds, "max_seconds", "solve", 0.0, open_low=True))
+    if isinstance(init, Solution):
+        raise LearningEffortError("The 'init' of solve must be an effort. Got a Solution: give init=solution.effort.")
+    stop = Stop(max_seconds)
+    with signals_request(stop):
+        effort = problem.initial_effort() if init is None else problem.check_effort(init)
+        problem.space.require_inside(effort)
+        solution = search(problem, method or CoarseToFine(), effort, starts, Progress(progress, stop))
+    if stop.requested and not solution.interrupted:
+        certificate = dataclasses.replace(solution.certificate, status=Status.INTERRUPTED)
+        reason = f"Interrupted when the search was done. {solution.reason}"
+        return dataclasses.replace(solution, certificate=certificate, reason=reason)
+    return solution
+
+
+def check_method(method: object, owner: str) -> Any:
+    """`method`, if it is a solver or None. **Raises:** `LearningEffortError` otherwise."""
+    if isinstance(method, type) and hasattr(method, "run"):
+        raise LearningEffortError(
+            f"The 'method' of {owner} must be a solver. Got the class {method.__name__}: make one, as with {method.__name__}()."
+        )
+    if method is not None and not hasattr(method, "run"):
+        raise LearningEffortError(
+            f"The 'method' of {owner} must be a solver, such as le.QuasiNewton(). Got {shown(method)} instead."
+        )
+    return method
+
+
+def search(problem: Problem, method: Solver, effort: Effort, starts: int, report: Progress) -> Solution:
+    """What `solve` finds from `effort`, which fits, and `starts` − 1 others; `report` says when to stop.
+
+    **Raises:** `LearningEffortError` if learning diverges, or a value or a gradient at a start is not finite.
+    """
     outcomes: list[Outcome] = []
-    for start in range(starts):
-        from_here = effort if start == 0 else another_start(problem, effort, start)
-        outcomes.append(method.run(problem, from_here, scale, report))
-        if np.isnan(outcomes[-1].residual[:1]).any():
-            problem.value_and_gradient(from_here)  # says what is wrong with a gradient that is not finite
-        if outcomes[-1].interrupted:
-            break
-    report.close()
+    try:
+        report.stage = "learning without control"
+        report.begin()
+        check_learns(problem, effort)
+        scale, report.stage = _metric(problem), OWN_STEPS
+        begun = time.perf_counter()
+        for start in range(starts):
+            report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
+            from_here = effort if start == 0 else another_start(problem, effort, start)
+            outcomes.append(method.run(problem, from_here, scale, report))
+            check_found(problem, from_here, outcomes[-1])
+            if outcomes[-1].stopped or report.stop.due:
+                break
+    except Stopped as stopped:
+        if not stopped.out_of_time:
+            raise
+        raise LearningEffortError(f"The solver {method.name!r} does not keep what it has when max_seconds are over.") from None
+    finally:
+        report.close()
     best = max(outcomes, key=lambda o: np.nanmax(o.value))
+    if starts > 1 and (outcomes[-1].stopped or len(outcomes) < starts):
+        best = _in_time(best, len(outcomes), starts, report.stop.requested)
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
     return solution_of(problem, best, method.name, gradients, time.perf_counter() - begun, **several)
 
 
-def solution_of(problem: Problem, outcome: Outcome, name: str, gradients: int, seconds: float, starts=None, optima=None):
+def check_found(problem: Problem, effort: Effort, outcome: Outcome) -> None:
+    """**Raises:** `LearningEffortError` if there is no value that is finite, or no gradient at the start, `effort`."""
+    if np.isnan(outcome.residual[:1]).any():
+        problem.value_and_gradient(effort)  # says what is wrong with a gradient that is not finite
+    if not np.isfinite(outcome.value).any():
+        raise LearningEffortError(outcome.reason)
+
+
+def _in_time(best: Outcome, made: int, starts: int, interrupted: bool) -> Outcome:
+    """The `best` of so many starts `made` before Ctrl-C, which marks it, or the time allowed, which leaves its status."""
+    if interrupted:
+        reason = f"Interrupted in start {made} of {starts}. The best: {best.reason}"
+        return best._replace(status=Status.INTERRUPTED, reason=reason)
+    return best._replace(reason=f"{best.reason} The time allowed was over in start {made} of {starts}.")
+
+
+def solution_of(
+    problem: Problem,
+    outcome: Outcome,
+    name: str,
+    gradients: int,
+    seconds: float,
+    starts: Float[np.ndarray, " starts"] | None = None,
+    optima: Int[np.ndarray, " starts"] | None = None,
+) -> Solution:
     """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate.
 
     **Arguments:** `name` of the solver, in words, where the outcome does not say what it did; `gradients` and `seconds` of the
@@ -106,12 +199,15 @@ def best_of(problem: Problem, solutions: list[Solution]) -> Solution:
     """The best of several answers to one problem, with what each of the others reached."""
     several = distinct(problem, solutions)
     best = max(solutions, key=lambda s: s.value)
-    return dataclasses.replace(best, certificate=dataclasses.replace(best.certificate, optima=_counted(**several)), **several)
+    certificate = dataclasses.replace(best.certificate, optima=_counted(**several))
+    return dataclasses.replace(best, certificate=certificate, starts=several["starts"], optima=several["optima"])
 
 
-def _counted(starts, optima) -> tuple[tuple[float, int], ...]:
+def _counted(
+    starts: Float[np.ndarray, " starts"] | None, optima: Int[np.ndarray, " starts"] | None
+) -> tuple[tuple[float, int], ...]:
     """The value of each distinct optimum and how many starts reached it, the best first."""
-    if starts is None:
+    if starts is None or optima is None:
         return ()
     return tuple((float(starts[optima == i].max()), int((optima == i).sum())) for i in np.unique(optima))
 

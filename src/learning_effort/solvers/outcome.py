@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from ..numerics.lbfgs import Pairs
 from ..problem.effort import Effort
@@ -20,10 +21,10 @@ class Outcome(NamedTuple):
     """
 
     effort: Effort
-    value: np.ndarray
-    residual: np.ndarray
-    gradients: np.ndarray
-    seconds: np.ndarray
+    value: Float[np.ndarray, " iterations"]
+    residual: Float[np.ndarray, " iterations"]
+    gradients: Int[np.ndarray, " iterations"]
+    seconds: Float[np.ndarray, " iterations"]
     status: Status
     reason: str
     stages: tuple[Stage, ...] = ()
@@ -36,9 +37,9 @@ class Outcome(NamedTuple):
         return self.status is Status.CONVERGED
 
     @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.status is Status.INTERRUPTED
+    def stopped(self) -> bool:
+        """Whether Ctrl-C ended it, or the time allowed was over, so that nothing more is to be tried."""
+        return self.status in (Status.INTERRUPTED, Status.TIME)
 
     def staged(self, method: Method, steps: int) -> Outcome:
         """The same, its course being one stage by `method` on a problem of `steps`."""
@@ -57,6 +58,17 @@ def joined(first: Outcome, second: Outcome) -> Outcome:
     )
 
 
-def interrupted_after(gradients: int) -> str:
-    """What to say of an interruption."""
-    return f"Interrupted after {gradients} gradients; the best effort so far is kept."
+def stopped_after(
+    status: Status, gradients: int, allowed: float | None, kept: str = "the best effort so far is kept", where: str = ""
+) -> str:
+    """What to say of a run that Ctrl-C ended, or the time `allowed` in seconds, a solver's `progress.stop.max_seconds`; `kept`,
+    what is handed back; `where`, in what stage, if its gradients are not those of the solution."""
+    after = f"{where}after {gradients} gradient{'' if gradients == 1 else 's'}; {kept}."
+    if status is Status.INTERRUPTED:
+        return f"Interrupted {after}"
+    return f"Not converged: the {_seconds(allowed)} allowed are over (max_seconds), {after}"
+
+
+def _seconds(allowed: float | None) -> str:
+    """Seconds in words."""
+    return "seconds" if allowed is None else f"{allowed:g} seconds"

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -23,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ..errors import count, number
 from ..numerics.lbfgs import Pairs, two_loops
@@ -34,17 +35,26 @@ from ..results.certificate import Method, Status
 from ..runtime import memory
 from ..runtime.devices import tuning
 from .cost_curvature import inverse_cost_curvature
-from .outcome import Outcome, interrupted_after
+from .outcome import Outcome, stopped_after
 from .progress import Progress, spread_seconds
 
 #: The status of a run while it is compiled; what it ended with is a `Status`.
 RUNNING, CONVERGED, STUCK, NOT_FINITE = range(4)
+#: What each of them is to who asked.
 ENDS = {RUNNING: Status.LIMIT, CONVERGED: Status.CONVERGED, STUCK: Status.STUCK, NOT_FINITE: Status.NOT_FINITE}
+#: A call of compiled code takes about this many seconds at most, where one evaluation does not take more: between two calls
+#: a search can be stopped.
+CALL = 0.2
 #: What a run keeps of each evaluation.
 TRACES = 3
+#: A step is accepted if it raises the value by at least this share of what the slope promises (Armijo 1966).
 ARMIJO = 1e-4
+#: Where a step is shortened to this share, no step along the direction raises the value.
 SHORTEST = 1e-10
+#: The inverse curvature assumed where no pair says anything falls no lower.
 SOFTEST = 0.02
+#: A vector of n numbers.
+Vector = Float[Array, " n"]
 
 
 class State(NamedTuple):
@@ -80,13 +90,14 @@ class QuasiNewton:
     max_gradients: int = 1000
     memory: int = 12
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number(self.tolerance, "tolerance", "QuasiNewton", 0.0, open_low=True)
         count(self.max_gradients, "max_gradients", "QuasiNewton")
         count(self.memory, "memory", "QuasiNewton")
 
     @property
     def name(self) -> str:
+        """What it is, in words."""
         return "quasi-Newton in a box"
 
     def run(
@@ -94,44 +105,64 @@ class QuasiNewton:
     ) -> Outcome:
         """Ascend from `effort`; `scale` is the metric D; `pairs`, what is known of the curvature from a problem like it."""
         single = jax.tree.map(lambda leaf: leaf[None], (problem, effort, scale, pairs), is_leaf=eqx.is_array)
-        return self.run_many(*single[:3], progress, 1, single[3])[0]
+        problems, efforts, scales, known = single
+        return self.run_many(problems, efforts, scales, progress, 1, known)[0]
 
-    def run_many(self, problems: Problem, efforts: Effort, scales: Effort, progress, batch: int, pairs=None) -> list[Outcome]:
+    def run_many(
+        self,
+        problems: Problem,
+        efforts: Effort,
+        scales: Effort,
+        progress: Progress,
+        batch: int,
+        pairs: Pairs | None = None,
+    ) -> list[Outcome]:
         """As `run`, for problems of equal shape stacked on a leading axis of `batch`."""
         small = sum(leaf.size for leaf in jax.tree.leaves(efforts)) <= batch * tuning().small_effort
-        trips = tuning().trips if small and not progress.followed else 1
+        most = tuning().trips if small and not progress.followed else 1
         numbers = sum(leaf.size for leaf in jax.tree.leaves(efforts))
         memory.require(
             2 * self.memory * numbers + TRACES * batch * self.max_gradients,
             f"{self.memory:,} pairs of {numbers:,} numbers, and {self.max_gradients:,} gradients to keep track of,",
             "Try a smaller memory or max_gradients, or fewer knots.",
         )
-        start, advance = _compiled(self.memory, self.max_gradients, batch == 1, trips)
+        start, advance = _compiled(self.memory, self.max_gradients, batch == 1, most > 1)
         unravel = ravel_pytree(jax.tree.map(lambda leaf: leaf[0], efforts))[1]
+        progress.begin(self.max_gradients)
         started = time.perf_counter()
-        state = advance(problems, scales, start(problems, efforts, scales, pairs), self.tolerance)
-        marks = [(0, 0.0)]
-        interrupted = False
+        state = advance(problems, scales, start(problems, efforts, scales, pairs), self.tolerance, jnp.asarray(1))
+        marks, trips = [(0, 0.0)], 1
+        ended = None
         try:
             while True:
-                done = int(state.iterations.max())
-                marks.append((done, time.perf_counter() - started))
-                i = jnp.maximum(state.iterations[0] - 1, 0)
-                progress(done, float(-state.f.sum()), float(state.residual_trace[0, i]))
-                evaluations = int(state.evaluations.max())
-                if not (np.asarray(state.status) == RUNNING).any() or evaluations >= self.max_gradients:
+                marks.append((int(state.iterations.max()), time.perf_counter() - started))
+                _report(state, progress)
+                if not (np.asarray(state.status) == RUNNING).any() or int(state.evaluations.max()) >= self.max_gradients:
                     break
-                state = advance(problems, scales, state, self.tolerance)
-        except KeyboardInterrupt:
-            interrupted = True
+                trip = (marks[-1][1] - marks[-2][1]) / trips
+                trips = min(max(int(CALL / max(trip, 1e-9)), 1), most)
+                state = advance(problems, scales, state, self.tolerance, jnp.asarray(trips))
+        except KeyboardInterrupt as error:
+            ended = progress.status_of(error), progress.stop.max_seconds
         seconds = time.perf_counter() - started
         marks.append((int(state.iterations.max()), seconds))
         box = jax.vmap(lambda problem: problem.bounds())(problems)
         steps = problems.horizon.length
-        outcomes = (self._outcome(state, scales, box, unravel, i, marks, interrupted) for i in range(batch))
+        outcomes = (self._outcome(state, scales, box, unravel, i, marks, ended) for i in range(batch))
         return [outcome.staged(Method.QUASI_NEWTON, steps) for outcome in outcomes]
 
-    def _outcome(self, state: State, scales, box, unravel, i: int, marks, interrupted: bool) -> Outcome:
+    def _outcome(
+        self,
+        state: State,
+        scales: Effort,
+        box: tuple[Effort, Effort],
+        unravel: Callable[[Vector], Effort],
+        i: int,
+        marks: list[tuple[int, float]],
+        ended: tuple[Status, float | None] | None,
+    ) -> Outcome:
+        """The outcome of problem `i` of a batch, from its `state`; `marks` are (iteration, seconds); `ended`, if the batch was
+        stopped: the status of what still ran, and the seconds allowed."""
         n = int(state.iterations[i])
         scale, low, high = (ravel_pytree(jax.tree.map(lambda leaf: leaf[i], tree))[0] for tree in (scales, *box))
         root = jnp.sqrt(scale)
@@ -139,20 +170,25 @@ class QuasiNewton:
         residuals = np.asarray(state.residual_trace[i, :n])
         evaluations = int(state.evaluations[i])
         status = ENDS[int(state.status[i])]
-        if interrupted and status is Status.LIMIT:
-            status = Status.INTERRUPTED
+        reason = self._reason(status, residuals[-1], evaluations)
+        if ended is not None and status is Status.LIMIT and evaluations < self.max_gradients:
+            status, allowed = ended
+            reason = stopped_after(status, evaluations, allowed)
+        gradients = np.array(state.evaluation_trace[i, :n])
+        gradients[-1] = evaluations  # with those after the last step that was accepted
         return Outcome(
             unravel(jnp.clip(state.z[i] / root, low, high)),  # rounding can leave the box
             values,
             residuals,
-            np.asarray(state.evaluation_trace[i, :n]),
+            gradients,
             spread_seconds(marks, n),
             status,
-            self._reason(status, residuals[-1], evaluations),
+            reason,
             pairs=Pairs(state.steps[i] / root, state.changes[i] * root, state.pairs[i]),
         )
 
     def _reason(self, status: Status, residual: float, evaluations: int) -> str:
+        """The status in words."""
         return {
             Status.CONVERGED: f"Converged: the scaled residual is {residual:.1e}, within the tolerance {self.tolerance:g}.",
             Status.STUCK: f"No step along the gradient raises the value any more, at a scaled residual of {residual:.1e}: "
@@ -160,14 +196,25 @@ class QuasiNewton:
             Status.NOT_FINITE: "The value at the start is not finite.",
             Status.LIMIT: f"Not converged: {evaluations} gradients were used, the most allowed (max_gradients), and the "
             f"scaled residual is {residual:.1e}. Allow more, or start from this effort.",
-            Status.INTERRUPTED: interrupted_after(evaluations),
         }[status]
 
 
+def _report(state: State, progress: Progress) -> None:
+    """Tell `progress` where a batch is."""
+    iterations, evaluations = int(state.iterations.max()), int(state.evaluations.max())
+    at = jnp.maximum(state.iterations - 1, 0)
+    residuals = np.asarray(jnp.take_along_axis(state.residual_trace, at[:, None], 1)[:, 0])
+    values = -np.asarray(state.f)
+    if len(values) == 1:
+        progress(iterations, float(values[0]), float(residuals[0]), evaluations)
+    else:
+        progress.together(iterations, values, residuals, int((np.asarray(state.status) == CONVERGED).sum()), evaluations)
+
+
 @functools.cache
-def _compiled(memory: int, limit: int, alone: bool, trips: int):
+def _compiled(memory: int, limit: int, alone: bool, looped: bool) -> tuple[Callable, Callable]:
     """The compiled beginning, (problems, efforts, scales, pairs) to a `State`, and the compiled advance, (problems, scales,
-    state, tolerance) to a `State`, of a batch. A call of the latter makes at most `trips` trips.
+    state, tolerance, trips) to a `State`, of a batch. A call of the latter makes at most so many trips, or one if not `looped`.
 
     A batch of one (`alone`) is not mapped: mapped, both sides of every branch would be computed.
     """
@@ -188,7 +235,10 @@ def _compiled(memory: int, limit: int, alone: bool, trips: int):
 
     once = lift(trip, 3)
 
-    def several(problems, scales, state, tolerance):
+    def single(problems, scales, state, tolerance, trips):
+        return once(problems, scales, state, tolerance)
+
+    def several(problems, scales, state, tolerance, trips):
         def wanted(carry):
             return (carry[0] < trips) & goes_on(carry[1]).any()
 
@@ -197,7 +247,7 @@ def _compiled(memory: int, limit: int, alone: bool, trips: int):
 
         return jax.lax.while_loop(wanted, again, (0, state))[1]
 
-    return eqx.filter_jit(lift(begin, 4)), eqx.filter_jit(once if trips == 1 else several)
+    return eqx.filter_jit(lift(begin, 4)), eqx.filter_jit(several if looped else single)
 
 
 def _typed(state: State) -> State:
@@ -205,7 +255,9 @@ def _typed(state: State) -> State:
     return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
 
 
-def _mapped(function, count):
+def _mapped(function: Callable, count: int) -> Callable:
+    """`function`, mapped over the leading axis of its first `count` arguments."""
+
     def mapped(*args):
         axes = [0] * count + [None] * (len(args) - count)
         return jax.vmap(function, in_axes=axes)(*args)
@@ -213,8 +265,8 @@ def _mapped(function, count):
     return mapped
 
 
-def _lifted(function, count):
-    """`function` on the first of a batch of one."""
+def _lifted(function: Callable, count: int) -> Callable:
+    """`function` on the first of a batch of one, which its first `count` arguments are."""
 
     def lifted(*args):
         first = jax.tree.map(lambda leaf: leaf[0], args[:count])
@@ -223,29 +275,36 @@ def _lifted(function, count):
     return lifted
 
 
-def _geometry(problem, scale):
+def _geometry(problem: Problem, scale: Effort) -> tuple[Vector, Vector, Vector]:
     """√D, and the box in z."""
     root = jnp.sqrt(ravel_pytree(scale)[0])
     low, high = (ravel_pytree(b)[0] for b in problem.bounds())
     return root, low * root, high * root
 
 
-def _evaluate(problem, z, root, unravel):
+def _evaluate(
+    problem: Problem, z: Vector, root: Vector, unravel: Callable[[Vector], Effort]
+) -> tuple[Float[Array, ""], Vector]:
+    """f = −V and its gradient in z."""
     value, gradient = problem.value_and_gradient(unravel(z / root))
     return -value, -ravel_pytree(gradient)[0] / root
 
 
-def _residual(z, gradient, root, low, high):
+def _residual(z: Vector, gradient: Vector, root: Vector, low: Vector, high: Vector) -> Float[Array, ""]:
+    """The scaled residual, in units of effort (theory.md §4)."""
     return jnp.max(jnp.abs(jnp.clip(z - gradient, low, high) - z) / root)
 
 
-def _start(problem, effort, scale, pairs, memory, limit) -> State:
+def _start(
+    problem: Problem, effort: Effort, scale: Effort, pairs: Pairs | None, memory: int, limit: int
+) -> State:
     """The state before anything is evaluated: the first trip only looks at where it stands."""
     root, low, high = _geometry(problem, scale)
     z = jnp.clip(ravel_pytree(effort)[0] * root, low, high)
-    nothing, empty, trace = jnp.zeros_like(z), jnp.zeros((memory, z.size)), jnp.full(limit + 1, jnp.nan)
-    steps, changes, known = (empty, empty, 0) if pairs is None else (pairs.steps * root, pairs.changes / root, pairs.count)
-    known = jnp.asarray(known)
+    nothing, empty, trace = jnp.zeros_like(z), jnp.zeros((memory, z.size)), jnp.zeros(limit + 1)
+    steps, changes, known = empty, empty, jnp.asarray(0)
+    if pairs is not None:
+        steps, changes, known = pairs.steps * root, pairs.changes / root, jnp.asarray(pairs.count)
     return State(
         z=z,
         f=jnp.array(jnp.inf),
@@ -266,7 +325,7 @@ def _start(problem, effort, scale, pairs, memory, limit) -> State:
     )
 
 
-def _trip(problem, scale, state: State, tolerance) -> State:
+def _trip(problem: Problem, scale: Effort, state: State, tolerance: Float[ArrayLike, ""]) -> State:
     """Try one point; accept it and choose the next direction, or shorten the step."""
     root, low, high = _geometry(problem, scale)
     unravel = ravel_pytree(scale)[1]
@@ -289,7 +348,18 @@ def _trip(problem, scale, state: State, tolerance) -> State:
     return state._replace(status=jnp.where(first & ~finite, NOT_FINITE, state.status))
 
 
-def _accept(problem, state: State, trial, f, gradient, root, low, high, tolerance) -> State:
+def _accept(
+    problem: Problem,
+    state: State,
+    trial: Vector,
+    f: Float[Array, ""],
+    gradient: Vector,
+    root: Vector,
+    low: Vector,
+    high: Vector,
+    tolerance: Float[ArrayLike, ""],
+) -> State:
+    """The state after the step to `trial`, with its pair, and the direction of the next."""
     step, change = trial - state.z, gradient - state.gradient
     bend = jnp.dot(step, change)
     curved = bend > 1e-10 * jnp.dot(change, change)
@@ -322,7 +392,10 @@ def _accept(problem, state: State, trial, f, gradient, root, low, high, toleranc
     return state._replace(direction=_direction(problem, state, root, low, high))
 
 
-def _shorten(state: State, f, slope, low, high) -> State:
+def _shorten(
+    state: State, f: Float[Array, ""], slope: Float[Array, ""], low: Vector, high: Vector
+) -> State:
+    """The state after a trial of value `f` that was not accepted: a shorter step, or the plain gradient's direction."""
     # The minimum of the parabola through what is known of the path, within reason.
     bend = 2 * (f - state.f - slope)
     guess = jnp.where(jnp.isfinite(bend) & (bend > 0), -slope / jnp.where(bend > 0, bend, 1.0), 0.1)
@@ -339,12 +412,12 @@ def _shorten(state: State, f, slope, low, high) -> State:
     )
 
 
-def _free(z, gradient, low, high):
+def _free(z: Vector, gradient: Vector, low: Vector, high: Vector) -> Bool[Array, " n"]:
     """Components that are not held at a bound by the gradient of f = −V."""
     return free(z, -gradient, low, high)
 
 
-def _direction(problem, state: State, root, low, high):
+def _direction(problem: Problem, state: State, root: Vector, low: Vector, high: Vector) -> Vector:
     """−H∇f on the free components, with pairs restricted to them."""
     unheld = _free(state.z, state.gradient, low, high).astype(float)
     bent = inverse_cost_curvature(problem, state.z, root, unheld)

@@ -12,6 +12,7 @@ Weakness: what steps teach of fast changes is one number, so it is quick only wh
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import equinox as eqx
@@ -19,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
 
 from ..numerics.lbfgs import Pairs, two_loops
 from ..problem.blocks import Blocks
@@ -27,7 +29,7 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.certificate import Method, Status
 from ..runtime.modules import replaced
-from .outcome import Outcome, interrupted_after
+from .outcome import Outcome, stopped_after
 from .progress import Progress
 from .quasi_newton import ARMIJO
 
@@ -37,6 +39,8 @@ MOST = 20
 NOISE = 1e-14
 #: C grows where steps turn out to be more curved, up to so many times the cost's curvature: the performance has some, too.
 STIFFEST = 64
+#: C⁻¹ of each control, by its name: a number for each step.
+Softer = dict[str, Float[Array, "*S"]]
 
 
 def refine(
@@ -48,16 +52,23 @@ def refine(
     pairs: Pairs,
     tolerance: float,
     progress: Progress,
+    before: int = 0,
 ) -> Outcome:
     """Ascend from `effort` until the scaled residual is within `tolerance`, or no further.
 
     **Arguments:** `problem`, and the same with linear knots, `knotted`; `scale` and `knot_scale`, the metric D of each;
-    `pairs`, met on the knots.
+    `pairs`, met on the knots; `before`, how many gradients at the learner's own steps came before, for what is said.
     """
+    progress.begin(MOST)
     started = time.perf_counter()
-    values, residuals, seconds, gradients = [], [], [], []
-    count, stiffness, interrupted = 0, 1.0, False
+    values: list[float] = []
+    residuals: list[float] = []
+    seconds: list[float] = []
+    gradients: list[int] = []
+    count, stiffness = 0, 1.0
+    ended: Status | None = None
     here, trial, value, residual, slope = effort, effort, -np.inf, np.inf, 0.0
+    at_here: Effort = {}  # the gradient there; nothing is known yet
     try:
         while count < MOST:
             new, gradient = problem.value_and_gradient(trial)
@@ -74,36 +85,48 @@ def refine(
                 residuals.append(residual)
                 gradients.append(count)
                 seconds.append(time.perf_counter() - started)
-                progress(len(values), value, residual)
+                progress(len(values), value, residual, count)
                 if residual <= tolerance:
                     break
             else:
                 stiffness *= 2
                 if stiffness > STIFFEST or not values:
                     break
-            trial, slope = _next(problem, knotted, here, at_here, scale, knot_scale, pairs, stiffness)
-            slope = float(slope)
-    except KeyboardInterrupt:
-        interrupted = True
+                progress.stop.check()
+            trial, promised = _next(problem, knotted, here, at_here, scale, knot_scale, pairs, stiffness)
+            slope = float(promised)
+    except KeyboardInterrupt as error:
         if not values:
             raise
+        ended = progress.status_of(error)
+    gradients[-1] = count  # with those after the last step that was accepted
     if residual <= tolerance:
         status = Status.CONVERGED
         reason = f"Converged: the scaled residual is {residual:.1e}, within the tolerance {tolerance:g}."
-    elif interrupted:
-        status, reason = Status.INTERRUPTED, interrupted_after(count)
+    elif ended is not None:
+        status, reason = ended, stopped_after(ended, before + count, progress.stop.max_seconds)
     else:
         status = Status.LIMIT
-        reason = f"Not converged: refined with {count} gradients, to a scaled residual of {residual:.1e}."
-    courses = (np.array(c) for c in (values, residuals, gradients, seconds))
-    return Outcome(here, *courses, status, reason).staged(Method.REFINEMENT, problem.horizon.length)
+        made = f"{before + count} gradients were used, {count} of them to refine what was found on the knots"
+        reason = f"Not converged: {made}, and the scaled residual is {residual:.1e}."
+    course = (np.array(values), np.array(residuals), np.array(gradients), np.array(seconds))
+    return Outcome(here, *course, status, reason).staged(Method.REFINEMENT, problem.horizon.length)
 
 
 _residual = eqx.filter_jit(scaled_residual)
 
 
 @eqx.filter_jit
-def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffness):
+def _next(
+    problem: Problem,
+    knotted: Problem,
+    effort: Effort,
+    gradient: Effort,
+    scale: Effort,
+    knot_scale: Effort,
+    pairs: Pairs,
+    stiffness: float,
+) -> tuple[Effort, Float[Array, ""]]:
     """The effort to try next, P[g + D^-½ H D^-½ ∂V/∂g] with H = C⁻¹ + Q(H_K − C⁻¹)Qᵀ, and the slope of V along the step to it.
 
     C⁻¹ at each step is what `_softer` gives over `stiffness`.
@@ -123,10 +146,13 @@ def _next(problem, knotted, effort, gradient, scale, knot_scale, pairs, stiffnes
     }
     trial = jax.tree.map(lambda e, d, low, high: jnp.clip(e + d, low, high), effort, step, lower, upper)
     made = jax.tree.map(jnp.subtract, trial, effort)
-    return trial, sum(jnp.vdot(s, g) for s, g in zip(jax.tree.leaves(made), jax.tree.leaves(gradient), strict=True))
+    slopes = (jnp.vdot(s, g) for s, g in zip(jax.tree.leaves(made), jax.tree.leaves(gradient), strict=True))
+    return trial, jnp.asarray(sum(slopes))
 
 
-def _on_knots(problem, knotted, gradient, knot_scale, pairs, softer) -> Effort:
+def _on_knots(
+    problem: Problem, knotted: Problem, gradient: Effort, knot_scale: Effort, pairs: Pairs, softer: Softer
+) -> Effort:
     """D^-½ Q(H_K − C⁻¹)Qᵀ D^-½ of the `gradient`: what the pairs met on the knots know beyond C⁻¹, at every step."""
     spread, gathered = _between(problem, knotted, knot_scale)
     root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
@@ -140,7 +166,17 @@ def _on_knots(problem, knotted, gradient, knot_scale, pairs, softer) -> Effort:
 
 
 @eqx.filter_jit
-def _learned(problem, knotted, after, before, gradient_after, gradient_before, scale, knot_scale, pairs: Pairs) -> Pairs:
+def _learned(
+    problem: Problem,
+    knotted: Problem,
+    after: Effort,
+    before: Effort,
+    gradient_after: Effort,
+    gradient_before: Effort,
+    scale: Effort,
+    knot_scale: Effort,
+    pairs: Pairs,
+) -> Pairs:
     """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
     _, gathered = _between(problem, knotted, knot_scale)
     weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
@@ -155,7 +191,9 @@ def _learned(problem, knotted, after, before, gradient_after, gradient_before, s
     )
 
 
-def _between(problem, knotted, like: Effort):
+def _between(
+    problem: Problem, knotted: Problem, like: Effort
+) -> tuple[Callable[[Effort], Effort], Callable[[Effort], Effort]]:
     """Q and its transpose: effort on the knots, where `problem` has its values, and back. Controls that have as many knots of
     their own, and static ones, keep them; `like` is any effort on the knots."""
     finer = [k for c, k in zip(problem.controls, knotted.controls, strict=True) if problem.knots(c) != knotted.knots(k)]
@@ -172,7 +210,7 @@ def _between(problem, knotted, like: Effort):
     return spread, gathered
 
 
-def _softer(problem, effort, gradient, scale):
+def _softer(problem: Problem, effort: Effort, gradient: Effort, scale: Effort) -> Softer:
     """C⁻¹ of each control: (K,) for one that varies in time, one for a static one; at most one."""
     weights = problem.space.knot_weights(problem.weights(jnp.arange(problem.horizon.length)))
     result = {}
@@ -193,16 +231,18 @@ def _softer(problem, effort, gradient, scale):
     return result
 
 
-def _inner(a, b):
+def _inner(a: PyTree, b: PyTree) -> Float[Array, " N"]:
     """The inner product of two trees at each step (N,)."""
-    return sum(jnp.sum((x * y).reshape(len(x), -1), 1) for x, y in zip(*map(jax.tree.leaves, (a, b)), strict=True))
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return jnp.asarray(sum(jnp.sum((x * y).reshape(len(x), -1), 1) for x, y in pairs))
 
 
-def _spread(numbers, array):
+def _spread(numbers: Float[Array, "*S"], array: Float[Array, "..."]) -> Float[Array, "..."]:
+    """A number for each step, or for all, in a shape that multiplies an array (S, …)."""
     return numbers.reshape(-1, *[1] * (array.ndim - 1)) if numbers.ndim else numbers
 
 
-def _at_knots(numbers, array, static: bool):
+def _at_knots(numbers: Float[Array, "*S"], array: Float[Array, "*shape"], static: bool) -> Float[Array, "*shape"]:
     """A number for each step, at the knots of an array (K, …), in its shape."""
     if static:
         return jnp.full_like(array, numbers)

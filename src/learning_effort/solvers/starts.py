@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -10,6 +11,8 @@ import numpy as np
 
 from ..problem.effort import Effort
 from ..problem.problem import Problem
+from ..results.solution import Solution
+from .outcome import Outcome
 
 #: Answers whose values differ by more than this share of the largest are different optima, and so are
 VALUE_TOLERANCE = 1e-6
@@ -49,7 +52,7 @@ def another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
     return there
 
 
-def distinct(problem: Problem, outcomes: list) -> dict[str, np.ndarray]:
+def distinct(problem: Problem, outcomes: Sequence[Outcome] | Sequence[Solution]) -> dict[str, np.ndarray]:
     """Which outcomes, or solutions, are the same optimum, in their order: `starts`, the value each reached, and `optima`, the
     number of its optimum, 0 the best."""
     values = np.array([np.nanmax(outcome.value) for outcome in outcomes])

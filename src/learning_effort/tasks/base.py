@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..errors import LearningEffortError
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
 
 #: The number of a learning step.
-Step = Int[ArrayLike, ""]
+Step = Int[Array | np.ndarray, ""] | int
 #: The shares of a composition's parts, which sum to one.
 Proportions = Float[Array, " parts"]
 

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ..errors import Given, LearningEffortError, Numbers, array, count, is_traced
 from ..runtime.modules import replaced
@@ -92,7 +92,7 @@ class _Composition(Task):
         parts = self._settled(draw)
         places = np.indices([p.weights.size for p in parts]).reshape(len(parts), -1)
         parts = [jax.tree.map(lambda leaf, at=at: leaf[at], p) for p, at in zip(parts, places, strict=True)]
-        return parts, math.prod(p.weights for p in parts)
+        return parts, jnp.asarray(math.prod(p.weights for p in parts))
 
     def _stacked(self) -> Moments:
         """The parts' moments, each with a leading axis of parts."""
@@ -191,7 +191,7 @@ class Switching(_Composition):
         """The same tasks, switching `factor` times as often; None where `every` is no multiple of it."""
         return None if self.every % factor else replaced(self, every=self.every // factor)
 
-    def task_at(self, step: Step | None) -> Int[ArrayLike, ""]:
+    def task_at(self, step: Step | None) -> Step:
         """The index of the task in force at a step (None: step 0)."""
         return (0 if step is None else step) // self.every % len(self.tasks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 
@@ -14,6 +15,7 @@ from ...problem.box import scaled_residual
 from ...problem.effort import Effort
 from ...problem.problem import Problem
 from ...results.certificate import Method, Status
+from ...runtime.interruption import Stopped
 from ..outcome import Outcome
 from ..progress import Progress
 from . import learning_rate, single_neuron
@@ -37,13 +39,14 @@ class Exact:
     weights: int = 401
     gains: int = 41
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count(self.ends, "ends", "Exact", 8)
         count(self.weights, "weights", "Exact", 8)
         count(self.gains, "gains", "Exact", 3)
 
     @property
     def name(self) -> str:
+        """What it is, in words."""
         return "exact solution"
 
     def applies(self, problem: Problem) -> str | None:
@@ -71,8 +74,10 @@ class Exact:
         best, reason = solve(problem)
         value, gradient = problem.value_and_gradient(best)
         residual = float(scaled_residual(problem, best, gradient, scale))
-        progress(1, float(value), residual)
-        course = (np.array([x]) for x in (float(value), residual, 1, time.perf_counter() - begun))
+        with contextlib.suppress(Stopped):  # there is nothing left to stop
+            progress(1, float(value), residual, 1)
+        seconds = time.perf_counter() - begun
+        course = (np.array([float(value)]), np.array([residual]), np.array([1]), np.array([seconds]))
         reason = f"{reason} At the learner's steps the scaled residual is {residual:.1e}."
         outcome = Outcome(best, *course, Status.CONVERGED, reason, method=f"{method.value} ({of})")
         return outcome.staged(method, problem.horizon.length)
@@ -110,6 +115,7 @@ class Exact:
         return single_neuron.policy(problem, self.weights, self.gains, weights)
 
     def _require(self, problem: Problem) -> None:
+        """**Raises:** `LearningEffortError` where there is no exact solution, with the reason."""
         reason = self.applies(problem)
         if reason:
             raise LearningEffortError(
@@ -117,6 +123,7 @@ class Exact:
             )
 
     def _rate(self, problem: Problem) -> tuple[Effort, str]:
+        """The best learning rate, and what to say of it. **Raises:** `LearningEffortError` if the learner's steps diverge."""
         flow, corrected = learning_rate.candidates(problem, self.ends)
         efforts = flow + corrected
         values = np.array([float(problem.value(effort)) for effort in efforts])
@@ -142,6 +149,7 @@ class Exact:
         return efforts[best], reason + f" Never learning, u = -1 throughout, is worth {value:.8g}."
 
     def _gain(self, problem: Problem) -> tuple[Effort, str]:
+        """The best gain of a single neuron, and what to say of it."""
         policy = self.policy(problem)
         effort, _ = policy.rollout()
         low, high = policy.weights[[0, -1]]

@@ -20,13 +20,13 @@ treated as if it ended there. Weakness: where Δt times the curvature is not sma
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 from scipy.optimize import brentq
 
 from ...costs import Quadratic
@@ -109,6 +109,7 @@ def candidates(problem: Problem, ends: int) -> tuple[list[Effort], list[Effort]]
 
 
 def _courses(problem: Problem, table: Table, terms: Terms, ends: int) -> list[Effort]:
+    """The courses that begin at s = 0, of those from all ends s(T): each between two of the `ends` that are tried."""
     steps, last = problem.horizon.length, (table.slope.size - 1) * float(table.step)
     tried = np.union1d(np.linspace(0, last, ends // 2), np.geomspace(1e-9 * last, last, ends - ends // 2))
 
@@ -138,8 +139,10 @@ def tabulate(problem: Problem, terms: Terms, duration: float) -> Table:
 
     By the Hamiltonian, 1 + u is never more than √((1+r)² + η(ℓ(0) − min ℓ)/β), nor than the box allows.
     """
-    learner = problem.learner
-    state, losses, slopes = learner.init({}), [], []
+    learner = cast(GradientLearner, problem.learner)  # `why_not` has seen to it
+    state = learner.init({})
+    losses: list[np.ndarray] = []
+    slopes: list[np.ndarray] = []
     step = float(learner.step_size)
     while True:
         state, (loss, slope) = _travel(learner, state)
@@ -164,40 +167,44 @@ def tabulate(problem: Problem, terms: Terms, duration: float) -> Table:
             )
 
 
-def _table(step: float, loss, slope) -> Table:
+def _table(step: float, loss: Float[np.ndarray, " S"], slope: Float[np.ndarray, " S"]) -> Table:
+    """A table of ℓ and ℓ' at s = 0, h, 2h, …, with the κ and κ' that follow; κ is no more than 1/2h."""
     lag = np.gradient(np.log(np.maximum(np.abs(slope), 1e-300)), step) / 2
     lag = np.clip(lag, -0.5 / step, 0.5 / step)
     return Table(*(jnp.asarray(column) for column in (step, loss, slope, lag, np.gradient(lag, step))))
 
 
-def in_knots(problem: Problem, rate: Float[np.ndarray, " N"]) -> Effort:
+def in_knots(problem: Problem, rate: Float[Array | np.ndarray, " N"]) -> Effort:
     """A rate at every step as an effort: at linear knots its values there, at held ones its means over their steps."""
     (control,) = problem.controls
     return {control.name: jnp.asarray(problem.space.knots(control).fitted(rate))}
 
 
 def _terms(problem: Problem) -> Terms:
+    """The numbers of the flow's reduced problem."""
     control = problem.controls[0]
     lower = jnp.maximum(control.lower, -1.0)
-    impatience, beta = -jnp.log(problem.discount), control.cost.beta
+    impatience, beta = -jnp.log(problem.discount), cast(Quadratic, control.cost).beta
     return Terms(impatience, problem.reward_scale, beta, control.rest, lower, control.upper, jnp.zeros(()))
 
 
 def _autonomous(problem: Problem) -> bool:
     """Whether field and loss at the start are the same at the first and last step."""
-    learner = problem.learner
+    learner = cast(GradientLearner, problem.learner)
     state = learner.init({})
 
-    def at(k):
+    def at(k: int) -> tuple[PyTree, Float[Array, ""]]:
         return learner.field(state, jnp.asarray(k), {}), learner.loss(state, jnp.asarray(k), {})
 
     return bool(eqx.tree_equal(at(0), at(problem.horizon.length - 1), rtol=1e-12, atol=1e-300))
 
 
 @eqx.filter_jit
-def _travel(learner: GradientLearner, state):
+def _travel(
+    learner: GradientLearner, state: PyTree
+) -> tuple[PyTree, tuple[Float[Array, " S"], Float[Array, " S"]]]:
     """`CHUNK` steps of the uncontrolled flow dw/ds = f/τ: the state after, and ℓ and ℓ' before each."""
-    learner = learner.prepared()
+    learner = cast(GradientLearner, learner.prepared())
     k = jnp.zeros((), int)
     step, scale = learner.step_size, learner.time_scale
 
@@ -212,7 +219,7 @@ def _travel(learner: GradientLearner, state):
     return jax.lax.scan(body, state, length=CHUNK)
 
 
-def _at(table: Table, s):
+def _at(table: Table, s: Float[Array, "*E"]) -> tuple[Float[Array, "*E"], Float[Array, "*E"], Float[Array, "*E"]]:
     """ℓ', κ and κ' at s by cubic interpolation; held constant before the start and beyond the end of the table."""
     last = table.slope.size - 1
     position = jnp.clip(s / table.step, 0, last)
@@ -226,7 +233,9 @@ def _at(table: Table, s):
     return interpolated(table.slope), interpolated(table.lag), interpolated(table.lag_slope)
 
 
-def _backwards(table: Table, terms: Terms, steps: int, ends, keep: bool):
+def _backwards(
+    table: Table, terms: Terms, steps: int, ends: Float[Array, "*E"], keep: bool
+) -> tuple[Float[Array, "*E"], Float[Array, "before *E"] | None]:
     """From (s(T), μ(T) = 0) back to t = 0 in `steps` − 1 steps; with `keep`, also u at every step before the last."""
     h = table.step
 
@@ -260,4 +269,5 @@ def _starts(table: Table, terms: Terms, steps: int, ends: Float[Array, " E"]) ->
 def _course(table: Table, terms: Terms, steps: int, end: Float[Array, ""]) -> Float[Array, " N"]:
     """u at every step of the course that ends at s(T) = `end`."""
     _, rates = _backwards(table, terms, steps, end, True)
+    assert rates is not None  # they were kept
     return jnp.append(rates[::-1], jnp.clip(terms.rest, terms.lower, terms.upper))

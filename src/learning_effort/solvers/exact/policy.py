@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, ArrayLike, Float
 
-from ...errors import LearningEffortError, number
+from ...errors import LearningEffortError, Number, number
+from ...learners.linear import LinearNetwork
 from ...problem.effort import Effort
 from ...problem.problem import Problem
 from ...problem.variants import started_at
+
+if TYPE_CHECKING:  # loaded where it is used
+    from ...figures.style import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Policy:
     valid: tuple[float, float]
     problem: Problem
 
-    def __call__(self, w, k: int):
+    def __call__(self, w: Float[ArrayLike, "*W"], k: int) -> Float[np.ndarray, "*W"] | float:
         """The best gain at weight `w` (a number or an array) and step `k`.
 
         **Raises:** `LearningEffortError` outside the grid of weights or the horizon.
@@ -49,7 +54,7 @@ class Policy:
             )
         return np.interp(w, self.weights, self.gain[k])
 
-    def rollout(self, problem: Problem | None = None, initial_weight: float | None = None) -> tuple[Effort, float]:
+    def rollout(self, problem: Problem | None = None, initial_weight: Number | None = None) -> tuple[Effort, float]:
         """Follow the policy, closed loop.
 
         **Arguments:** `problem` (None: the policy's own; another must have the same steps); `initial_weight` (None:
@@ -66,7 +71,7 @@ class Policy:
             )
         if initial_weight is not None:
             problem = started_at(problem, float(number(initial_weight, "initial_weight", "Policy")))
-        start = float(problem.learner.initial_weights[0].squeeze())
+        start = float(cast(LinearNetwork, problem.learner).initial_weights[0].squeeze())
         low, high = self.valid
         if not low <= start <= high:
             raise LearningEffortError(
@@ -77,20 +82,20 @@ class Policy:
         effort = as_effort(problem, gains)
         return effort, float(problem.value(effort))
 
-    def plot(self):
+    def plot(self) -> Figure:
         """A matplotlib Figure: the policy as a map over time and weight, with the optimal course from the start."""
         from ...figures.policy import policy_figure
 
         return policy_figure(self)
 
 
-def as_effort(problem: Problem, gains) -> Effort:
+def as_effort(problem: Problem, gains: Float[Array | np.ndarray, " N"]) -> Effort:
     """Gains (N,) in the effort tree of `problem`."""
     return jax.tree.map(lambda e: jnp.reshape(gains, e.shape), problem.initial_effort())
 
 
 @eqx.filter_jit
-def _follow(problem: Problem, weights, gain):
+def _follow(problem: Problem, weights: Float[Array, " W"], gain: Float[Array, "N W"]) -> Float[Array, " N"]:
     """The gains (N,) met by following the policy from the problem's initial weight."""
     learner, (control,) = problem.learner.prepared(), problem.controls
 

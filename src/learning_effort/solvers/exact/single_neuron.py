@@ -13,11 +13,16 @@ grid points. Dynamic programming for two or more weights is out of reach: the gr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
+from ...controls.gain import Gain
 from ...errors import LearningEffortError
 from ...learners.linear import LinearNetwork
 from ...numerics.interpolation import hermite
@@ -40,7 +45,7 @@ def why_not(problem: Problem) -> str | None:
         return "its task changes during learning"
     if learner.is_set:
         return "it learns a set of tasks; the exact solution is for a single one"
-    if control.basis is not None:
+    if cast(Gain, control).basis is not None:
         return "its gain has a basis of its own; a single weight needs none (basis=None)"
     if problem.knots(control) != problem.horizon.length or control.interpolation != "hold":
         return "its gain has knots, or is interpolated; dynamic programming chooses one value a step (knots=None)"
@@ -55,7 +60,7 @@ def policy(problem: Problem, weights: int, gains: int, starts: tuple[float, floa
     **Arguments:** `problem`; the numbers of grid `weights` and of `gains` in the global search; `starts`, the initial
     weights that the policy is to hold for (None: a neighbourhood of what effort can reach from the problem's own).
     """
-    start = float(problem.learner.initial_weights[0].squeeze())
+    start = float(cast(LinearNetwork, problem.learner).initial_weights[0].squeeze())
     if starts is None:
         low, high = reach(problem, start, start, gains)
         around = max((high - low) / 2, 0.1)
@@ -75,11 +80,11 @@ def policy(problem: Problem, weights: int, gains: int, starts: tuple[float, floa
 
 def reach(problem: Problem, low: float, high: float, gains: int) -> tuple[float, float]:
     """The interval of weights that some effort reaches within the horizon from initial weights in [low, high]."""
-    low, high = _reach(problem, jnp.asarray(float(low)), jnp.asarray(float(high)), gains)
-    return float(low), float(high)
+    lowest, highest = _reach(problem, jnp.asarray(float(low)), jnp.asarray(float(high)), gains)
+    return float(lowest), float(highest)
 
 
-def _neuron(problem: Problem):
+def _neuron(problem: Problem) -> tuple[Callable[[Any, Any, Any], Any], Callable[[Any, Any, Any], Any]]:
     """Next weight and instant reward of a single neuron: functions of the numbers (k, w, g)."""
     learner, control = problem.learner.prepared(), problem.controls[0]
 
@@ -98,20 +103,26 @@ def _neuron(problem: Problem):
 
 
 @eqx.filter_jit
-def _reach(problem: Problem, low, high, gains: int):
+def _reach(
+    problem: Problem, low: Float[Array, ""], high: Float[Array, ""], gains: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The lowest and the highest weight that is reached, with so many `gains` of the box tried at every step."""
     following, _ = _neuron(problem)
     control = problem.controls[0]
     tried = jnp.linspace(control.lower, control.upper, gains)
 
     def body(interval, k):
-        after = jax.vmap(lambda w: jax.vmap(lambda g: following(k, w, g))(tried))(jnp.linspace(*interval, 9))
-        return (jnp.minimum(interval[0], after.min()), jnp.maximum(interval[1], after.max())), None
+        lowest, highest = interval
+        after = jax.vmap(lambda w: jax.vmap(lambda g: following(k, w, g))(tried))(jnp.linspace(lowest, highest, 9))
+        return (jnp.minimum(lowest, after.min()), jnp.maximum(highest, after.max())), None
 
     return jax.lax.scan(body, (low, high), jnp.arange(problem.horizon.length))[0]
 
 
 @eqx.filter_jit
-def _programme(problem: Problem, grid, gains: int):
+def _programme(
+    problem: Problem, grid: Float[Array, " W"], gains: int
+) -> tuple[Float[Array, " W"], Float[Array, "N W"]]:
     """U_0 (W,) and the best gains (N, W)."""
     following, reward = _neuron(problem)
     control, step = problem.controls[0], problem.learner.step_size
@@ -150,14 +161,16 @@ def _programme(problem: Problem, grid, gains: int):
     return jax.lax.scan(body, jnp.zeros_like(grid), jnp.arange(problem.horizon.length), reverse=True)
 
 
-def _spline_slopes(size: int):
+def _spline_slopes(size: int) -> Float[Array, "{size} {size}"]:
     """The matrix from values on an even grid to the slopes there (times the spacing) of the not-a-knot cubic spline."""
     from scipy.interpolate import CubicSpline
 
     return jnp.asarray(CubicSpline(np.arange(size), np.eye(size))(np.arange(size), 1))
 
 
-def _spline(grid, value, rise, w):
+def _spline(
+    grid: Float[Array, " W"], value: Float[Array, " W"], rise: Float[Array, " W"], w: Float[Array, ""]
+) -> Float[Array, ""]:
     """The spline at one weight; beyond the grid, its end pieces continue."""
     position = (w - grid[0]) / (grid[1] - grid[0])
     place = jnp.clip(jax.lax.stop_gradient(position).astype(int), 0, grid.size - 2)
