@@ -272,3 +272,15 @@ HUGE = {
 def test_what_does_not_fit_into_memory_is_refused_before_anything_is_allocated(what, size):
     with pytest.raises(le.LearningEffortError, match=r"needs about .* of memory, and .* are free. Try|whole number"):
         HUGE[what](size)
+
+
+def test_numbers_that_are_being_compiled_pass():
+    learner = le.LinearNetwork(le.tasks.Mixture([TASK, TASK]), hidden=())
+    mixed = le.Problem(learner, le.MixtureControl(start=[0.5, 1.5]), le.Steps(5))  # a list of numbers, traced one by one
+    assert le.simulate(mixed, mixed.initial_effort(), 8, 2).loss.shape == (2, 5)
+    values = jax.vmap(lambda beta: problem_with(beta).value({"learning_rate": 0.2}))(jax.numpy.array([0.1, 0.2]))
+    assert values[1] < values[0]
+
+
+def problem_with(beta):
+    return le.Problem(le.LinearNetwork(TASK, hidden=()), le.LearningRate(cost=le.costs.Quadratic(beta)), le.Steps(12))

@@ -178,6 +178,8 @@ def array(
     """
     import jax.numpy as jnp
 
+    if isinstance(value, (list, tuple)) and any(map(is_traced, value)):
+        value = jnp.asarray(value)
     if is_traced(value):
         given = value.shape
         result = value

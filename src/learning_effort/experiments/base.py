@@ -77,7 +77,8 @@ class Experiment:
             return dict(zip(problems, solve_many(list(problems.values()), progress=progress), strict=True))
         solution = solve(self.problem(), progress=progress)
         try:
-            solution = dataclasses.replace(solution, certificate=certify(solution))
+            if not solution.interrupted:
+                solution = dataclasses.replace(solution, certificate=certify(solution))
         except KeyboardInterrupt:
             pass  # what is solved is kept, with the certificate it has
         return {label: solution for label in problems}

@@ -26,14 +26,13 @@ def another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
     """A random deviation from `effort` inside the box, at most `SPREAD` of it, drawn with `seed`.
 
     Every number deviates on its own. What varies in time deviates smoothly: by half waves cos(πmt/T), m < `WAVES`. Where the
-    box is infinite its width is taken to be four times the root mean square of `effort`, or one.
+    box is infinite its width is taken to be one.
     """
     rng = np.random.default_rng(seed)
 
     def deviation(e, low, high, static):
         e, low, high = map(np.asarray, (e, low, high))
-        size = float(np.sqrt(np.mean(e**2)))
-        width = np.where(np.isfinite(high - low), high - low, 4 * size if size > 0 else 1.0)
+        width = np.where(np.isfinite(high - low), high - low, 1.0)
         if static:
             amount = rng.uniform(-1, 1, e.shape)
         else:
