@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO := runs/demo
 PYTEST_ARGS ?=
+# These run with every annotation checked, shapes too (about half as fast again).
+TYPED := tests/test_types.py tests/test_problem.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test bench clean
@@ -33,7 +35,8 @@ test: $(INSTALLED)
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 	$(BIN)/interrogate --quiet
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/test_types.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --jaxtyping-packages=learning_effort,beartype.beartype $(TYPED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -c 'import casadi' 2>/dev/null || \

@@ -57,6 +57,6 @@ def test_a_word_that_is_nearly_right_is_named(given):
 
 def test_shapes_are_checked_as_the_tests_run(request):
     if not request.config.getoption("jaxtyping_packages"):
-        pytest.fail("Run the tests with --jaxtyping-packages=learning_effort,beartype.beartype, as pyproject.toml says.")
+        pytest.fail("Run the tests with --jaxtyping-packages=learning_effort,beartype.beartype, as `make test` does.")
     with pytest.raises(Exception, match="Type-check error"):
         le.losses.squared(jnp.ones((3, 2)), jnp.ones((4, 2)))

@@ -19,7 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Float, PyTree
 
-from ..errors import LearningEffortError, count, number
+from ..errors import Given, LearningEffortError, count, number
 from ..files import disk
 from ..problem.box import scaled_residual
 from ..problem.effort import Effort
@@ -56,8 +56,8 @@ class GradientAscent:
     **Raises:** `LearningEffortError` for numbers out of range, and in `run` for something that is no optimiser.
     """
 
-    step: float
-    iterations: int
+    step: Given[float]
+    iterations: Given[int]
     optimizer: Any = None
 
     def __post_init__(self) -> None:

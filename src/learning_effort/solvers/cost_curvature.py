@@ -15,13 +15,14 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from ..problem.problem import Problem
 
 #: A vector of n numbers.
-Vector = Float[Array, " n"]
+Vector = Float[Array | np.ndarray, " n"]
 #: Curvature is taken to be at least this share of the metric's, which stands for the performance's own.
 FLOOR = 0.3
 

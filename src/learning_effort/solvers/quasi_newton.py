@@ -26,7 +26,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ..errors import count, number
+from ..errors import Given, count, number
 from ..numerics.lbfgs import Pairs, two_loops
 from ..problem.box import free
 from ..problem.effort import Effort
@@ -86,9 +86,9 @@ class QuasiNewton:
     pairs kept.
     """
 
-    tolerance: float = 1e-6
-    max_gradients: int = 1000
-    memory: int = 12
+    tolerance: Given[float] = 1e-6
+    max_gradients: Given[int] = 1000
+    memory: Given[int] = 12
 
     def __post_init__(self) -> None:
         number(self.tolerance, "tolerance", "QuasiNewton", 0.0, open_low=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...controls.gain import Gain
 from ...controls.learning_rate import LearningRate
-from ...errors import LearningEffortError, count, number
+from ...errors import Given, LearningEffortError, count, number
 from ...problem.box import scaled_residual
 from ...problem.effort import Effort
 from ...problem.problem import Problem
@@ -35,9 +35,9 @@ class Exact:
     sizes of the grids of dynamic programming.
     """
 
-    ends: int = 512
-    weights: int = 401
-    gains: int = 41
+    ends: Given[int] = 512
+    weights: Given[int] = 401
+    gains: Given[int] = 41
 
     def __post_init__(self) -> None:
         count(self.ends, "ends", "Exact", 8)
