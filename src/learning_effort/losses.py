@@ -15,21 +15,23 @@ from jaxtyping import Array, Float
 
 from .runtime import precision  # noqa: F401
 
+#: Predictions, or targets, of n samples.
+Outputs = Float[Array | np.ndarray, "*n O"]
 #: The probabilities of a target sum to one within this.
 SUM_TOLERANCE = 1e-6
 
 
-def squared(predictions: Float[Array, "*n O"], targets: Float[Array, "*n O"]) -> Float[Array, "*n O"]:
+def squared(predictions: Outputs, targets: Outputs) -> Outputs:
     """½(y_o − ŷ_o)²: summed over outputs, ½‖y − ŷ‖², the loss of the paper and of the linear networks."""
     return (targets - predictions) ** 2 / 2
 
 
-def cross_entropy(predictions: Float[Array, "*n O"], targets: Float[Array, "*n O"]) -> Float[Array, "*n O"]:
+def cross_entropy(predictions: Outputs, targets: Outputs) -> Outputs:
     """−y_o log softmax(ŷ)_o: predictions are logits, targets one-hot or probabilities over the outputs, in nats."""
     return -targets * jax.nn.log_softmax(predictions, axis=-1)
 
 
-def binary_cross_entropy(predictions: Float[Array, "*n O"], targets: Float[Array, "*n O"]) -> Float[Array, "*n O"]:
+def binary_cross_entropy(predictions: Outputs, targets: Outputs) -> Outputs:
     """−y_o log p_o − (1 − y_o) log(1 − p_o), p_o = 1/(1 + exp(−ŷ_o)): each output is yes or no by itself, one of them will do.
 
     Targets are 0 or 1, or probabilities of yes; predictions are logits; in nats.

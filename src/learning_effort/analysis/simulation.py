@@ -60,6 +60,7 @@ def simulate(
     count(batch_size, "batch_size", "simulate")
     listed: Any = seeds if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds) else None
     number = count(seeds, "seeds", "simulate") if listed is None else len(listed)
+    problem.learner.on_samples(batch_size, jnp.asarray(0))  # says what cannot be simulated
     state = sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda: problem.learner.init({}))))
     memory.require(
         number * (CURVES * problem.horizon.length + COPIES * (state + batch_size)),

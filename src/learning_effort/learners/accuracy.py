@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import LearningEffortError
@@ -22,7 +23,9 @@ JUDGED_SAMPLES = 1000
 class Classifier(Learner):
     """A learner whose network makes predictions, so that its accuracy can be told."""
 
-    def predict(self, weights: Weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
+    def predict(
+        self, weights: Sequence[Float[Array | np.ndarray, "..."]], x: Float[Array | np.ndarray, "n I"], signals: Signals
+    ) -> Float[Array, "n O"]:
         """The network's outputs for inputs x, with gains."""
         raise NotImplementedError
 

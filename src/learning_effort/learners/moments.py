@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..errors import Given, LearningEffortError, Number, Numbers, array, count, number, require_float64
@@ -174,9 +175,12 @@ class MomentLearner(GradientLearner, Classifier):
         """What hidden units do to their input; nothing, unless a subclass says so."""
         return hidden
 
-    def predict(self, weights: Weights, x: Float[Array, "batch I"], signals: Signals) -> Float[Array, "batch O"]:
+    def predict(
+        self, weights: Sequence[Float[Array | np.ndarray, "..."]], x: Float[Array | np.ndarray, "batch I"], signals: Signals
+    ) -> Float[Array, "batch O"]:
         """The network's outputs for inputs x, with gains."""
-        *hidden, last = effective_weights(weights, signals)
+        *hidden, last = effective_weights([jnp.asarray(w) for w in weights], signals)
+        x = jnp.asarray(x)
         for w in hidden:
             x = self.activation(x @ w.T)
         return x @ last.T

@@ -12,7 +12,7 @@ residual that does not vanish.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -211,11 +211,14 @@ class SampledNetwork(Classifier):
         assert kept is not None  # `prepared` has seen to it
         return self._judge.in_force(kept, k)
 
-    def predict(self, weights: Weights, x: Float[Array, "n I"], signals: Signals) -> Float[Array, "n O"]:
+    def predict(
+        self, weights: Sequence[Float[Array | np.ndarray, "..."]], x: Float[Array | np.ndarray, "n I"], signals: Signals
+    ) -> Float[Array, "n O"]:
         """The network's outputs for inputs x, with gains on its matrices."""
+        own = [jnp.asarray(w) for w in weights]
         gains = iter(signals.get(ports.GAIN, ()))
-        gained = [next(gains, None) if w.ndim == 2 else None for w in weights]
-        effective = [w if g is None else w * (1.0 + g) for w, g in zip(weights, gained, strict=True)]
+        gained = [next(gains, None) if w.ndim == 2 else None for w in own]
+        effective = [w if g is None else w * (1.0 + g) for w, g in zip(own, gained, strict=True)]
         return jax.vmap(self._assembled(effective))(x)
 
     def prepared_for_judging(self) -> SampledNetwork:

@@ -161,7 +161,7 @@ def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> d
         "starts": _numbers(dataset, "starts") if several else None,
         "optima": _numbers(dataset, "optima", WHOLE) if several else None,
     }
-    known = _format_1 if "stages" not in given else _format_2
+    known = _format_2 if "examination" in json.loads(given["certificate"]) else _format_1
     return fields | known(dataset, fields)
 
 

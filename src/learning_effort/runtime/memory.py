@@ -31,7 +31,7 @@ def require(numbers: int | float, what: str, try_: str) -> None:
         raise LearningEffortError(f"{what} needs about {_said(numbers * NUMBER)} of memory, and {_said(free)} are free. {try_}")
 
 
-def _said(size: float) -> str:
+def _said(size: int | float) -> str:
     """Bytes in words."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:

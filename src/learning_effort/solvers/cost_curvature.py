@@ -22,18 +22,20 @@ from jaxtyping import Array, Float, PyTree
 from ..problem.problem import Problem
 
 #: A vector of n numbers.
-Vector = Float[Array | np.ndarray, " n"]
+Vector = Float[Array, " n"]
 #: Curvature is taken to be at least this share of the metric's, which stands for the performance's own.
 FLOOR = 0.3
 
 
-def inverse_cost_curvature(problem: Problem, z: Vector, root: Vector, free: Vector) -> Callable[[Vector], Vector]:
+def inverse_cost_curvature(
+    problem: Problem, z: Vector, root: Vector, free: Float[Array | np.ndarray, " n"]
+) -> Callable[[Vector], Vector]:
     """The function that applies it to a vector (n,), on the components where `free` (n,) is one, in z = √D g.
 
     Static controls, and those that cost nothing, keep the metric's diagonal: the identity.
     """
     unravel = ravel_pytree(problem.initial_effort())[1]
-    effort, roots, frees = unravel(z / root), unravel(root), unravel(free)
+    effort, roots, frees = unravel(z / root), unravel(root), unravel(jnp.asarray(free))
     weights = problem.space.knot_weights(problem.weights(jnp.arange(problem.horizon.length)))
     curved = {}
     for control in problem.controls:
