@@ -35,13 +35,15 @@ def solvers(neuron_steps: int = 600, steps: int = 4000, iterations=(700, 300)) -
             f"to V = {target:.10f}: Algorithm 1 {ascents} gradients in {seconds(taken)}; le.QuasiNewton() from the same start "
             f"{own} of its {scratch.gradients}, all in {seconds(scratch.seconds)}; le.solve {fine} of its {quick.gradients}, "
             f"all in {seconds(quick.seconds)}, {quick.value - slow.value:.1e} above Algorithm 1's end. "
-            f"{_before(quick.reason)}",
+            f"{_before(quick)}",
         )
 
 
-def _before(reason: str) -> str:
-    """What came before the learner's own steps, which a reason says in brackets."""
-    return reason[reason.rfind("(") + 1 : -1].capitalize() if reason.endswith(")") else ""
+def _before(solution: le.Solution) -> str:
+    """What came before the learner's own steps."""
+    earlier = (f"{stage.steps} steps, {stage.gradients} gradients" for stage in solution.stages[:-1])
+    text = ", and ".join(earlier)
+    return f"{text}, came first." if text else ""
 
 
 def optimum(steps: int = 12_000, knots: int = 200, rounds: int = 2) -> Iterator[Row]:
@@ -62,7 +64,7 @@ def optimum(steps: int = 12_000, knots: int = 200, rounds: int = 2) -> Iterator[
             f"{solve.clock / one.clock:.0f} gradients' time (at most 40; processor time {solve.processor / one.processor:.0f})",
             f"V = {solution.value:.9f} (best known with one control a step {best:.9f}), scaled residual "
             f"{solution.certificate.residual:.1e}; {solution.gradients} exact gradients; {seconds(solve.clock)}, of which the "
-            f"search {seconds(solution.seconds)}; one gradient {seconds(one.clock)}. {_before(solution.reason)}",
+            f"search {seconds(solution.seconds)}; one gradient {seconds(one.clock)}. {_before(solution)}",
         )
 
 
