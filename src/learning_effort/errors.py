@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import numbers
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Number = Given[ArrayLike]
     #: Numbers in any form that NumPy takes: arrays, lists of lists.
     Numbers = Given[npt.ArrayLike]
+    #: A number, or numbers that vary in time, by layer or by element: an array, or a list of them (controls/varying).
+    Varied = Given[npt.ArrayLike | Sequence[npt.ArrayLike]]
 else:
 
     class Given:
@@ -31,7 +34,7 @@ else:
         def __class_getitem__(cls, kind: Any) -> Any:
             return Any
 
-    Number = Numbers = Any
+    Number = Numbers = Varied = Any
 
 
 class LearningEffortError(ValueError):
@@ -147,6 +150,33 @@ def number(
     inside = (given > low if open_low else given >= low) & (given <= high)
     if not (finite & inside):
         raise LearningEffortError(f"The '{name}' of {owner} must be {allowed}. Got {shown(value)} instead.")
+    return jnp.asarray(given)
+
+
+def varied(value: Any, name: str, owner: str, low: float = -np.inf, *, infinite: bool = False) -> Any:
+    """A number, an array of numbers, or a list of these, in float64: what may vary in time, by layer or by element.
+
+    **Arguments:** as of `number`; an array is checked number by number. Its shape is checked where it is used.
+
+    **Raises:** `LearningEffortError` if it is not numbers, or one of them is not finite or too low.
+    """
+    import jax.numpy as jnp
+
+    if is_traced(value):
+        return value
+    if isinstance(value, (list, tuple)) and value:
+        return [varied(part, name, owner, low, infinite=infinite) for part in value]
+    if isinstance(value, (list, tuple)) or not np.ndim(value):
+        return number(value, name, owner, low, infinite=infinite)
+    try:
+        given = floats(value)
+    except NotNumbers as why:
+        raise LearningEffortError(f"The '{name}' of {owner} must be numbers. Got {shown(value)}, {why}.") from None
+    wrong = ~(given >= low) | (False if infinite else np.isinf(given))
+    if wrong.any() or not given.size:
+        allowed = "not NaN" if infinite else "finite" if np.isinf(low) else f"finite and {low:g} or more"
+        found = f"{given[wrong].ravel()[0]:g} at index {tuple(map(int, np.argwhere(wrong)[0]))}" if given.size else "no numbers"
+        raise LearningEffortError(f"The '{name}' of {owner} must be {allowed} everywhere. Got {found}.")
     return jnp.asarray(given)
 
 

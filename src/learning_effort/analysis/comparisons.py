@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ..controls.learning_rate import LearningRate
 from ..problem.problem import Problem
-from ..problem.variants import with_knots
+from ..problem.variants import constant_in_time
 from ..results.solution import Solution
 from ..solvers.exact.exact import Exact
 from ..solvers.one import solve
@@ -25,7 +25,10 @@ def best_constant_value(problem: Problem) -> Compared:
     """
     if not problem.space.varying:
         return None, "no control varies in time"
-    solution = solve(with_knots(problem, 1), progress=False)
+    constant = constant_in_time(problem)
+    if constant is None:
+        return None, "no constant effort lies inside bounds that vary in time"
+    solution = solve(constant, progress=False)
     if solution.interrupted:
         raise KeyboardInterrupt
     return float(solution.value), None
@@ -36,12 +39,14 @@ def never_learn_value(problem: Problem) -> Compared:
     rate = next((c for c in problem.controls if isinstance(c, LearningRate)), None)
     if rate is None:
         return None, "no learning rate is controlled"
-    if not rate.lower <= -1.0 <= rate.upper:
-        return None, f"the box of the learning rate, [{float(rate.lower):g}, {float(rate.upper):g}], has no -1"
-    effort = problem.neutral_effort()
+    lower, upper = problem.bounds()
+    low, high = lower[rate.name], upper[rate.name]
+    if not ((low <= -1.0) & (high >= -1.0)).all():
+        always = "" if rate.constant else " at all times"
+        return None, f"the box of the learning rate, [{float(low.min()):g}, {float(high.max()):g}], has no -1{always}"
+    effort, resting = problem.neutral_effort(), jax.tree.map(jnp.clip, problem.space.resting(), lower, upper)
     for control in problem.space.varying:
-        idle = -1.0 if control is rate else jnp.clip(control.rest, control.lower, control.upper)
-        effort[control.name] = jax.tree.map(lambda e, i=idle: jnp.full(e.shape, i), effort[control.name])
+        effort[control.name] = jnp.full_like(low, -1.0) if control is rate else resting[control.name]
     return float(problem.value(effort)), None
 
 

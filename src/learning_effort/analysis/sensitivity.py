@@ -40,25 +40,22 @@ def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..
     if problem is None:
         raise LearningEffortError("This solution has no problem to differentiate. Bind it with le.load(path, problem=…).")
     effort = problem.check_effort(solution.effort)
-    slopes = _slopes(problem, effort)
+    slopes = eqx.apply_updates(_slopes(problem, effort), _bounds(problem, effort))
     found: dict[str, float | np.ndarray] = {}
     for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
         name = _name(path, problem)
         if name.startswith("horizon.") or ".start" in name:
             continue
         found[name] = float(slope) if slope.ndim == 0 else np.asarray(slope)
-    return found | _bounds(problem, effort)
-
-
-def _bounds(problem: Problem, effort: Effort) -> dict[str, float]:
-    """dV/d(bound) of each control: the gradient of V, summed over the numbers it holds there."""
-    _, gradient = problem.value_and_gradient(effort)
-    found = {}
-    for side, at in zip(("lower", "upper"), held(problem, effort, gradient), strict=True):
-        for control in problem.controls:
-            parts = jax.tree.map(lambda d, a: jnp.sum(d * a), gradient[control.name], at[control.name])
-            found[f"controls.{control.name}.{side}"] = float(sum(jax.tree.leaves(parts)))
     return found
+
+
+def _bounds(problem: Problem, effort: Effort) -> Problem:
+    """dV/d(bound) of each control, in the problem's tree: the gradient of V, summed over the numbers that a bound holds."""
+    _, gradient = problem.value_and_gradient(effort)
+    _, to_bounds = eqx.filter_vjp(lambda p: p.bounds(), problem)
+    pulled = (jax.tree.map(jnp.multiply, gradient, at) for at in held(problem, effort, gradient))
+    return to_bounds(tuple(pulled))[0]
 
 
 def _name(path: Any, problem: Problem) -> str:
@@ -66,7 +63,7 @@ def _name(path: Any, problem: Problem) -> str:
     words = [str(getattr(key, "name", getattr(key, "idx", getattr(key, "key", "")))) for key in path]
     if words[0] == "controls":
         words[1] = problem.controls[int(words[1])].name
-    return ".".join(words)
+    return ".".join(words).removesuffix(".values")  # of what varies in time
 
 
 @eqx.filter_jit

@@ -13,24 +13,32 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from .. import costs as cost_functions
-from ..errors import Given, LearningEffortError, array, choice, is_traced, number
+from ..errors import Given, LearningEffortError, array, choice, is_traced, varied
 from ..files.describe import Described
 from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS, Port, Shape
-from .knots import check_knots
+from ..runtime.modules import replaced
+from .knots import Knots, check_knots
+from .varying import each, fitted, in_time, is_number, moments
 
 
 class Control(Described):
     """What every control has.
 
     - `lower`, `upper`: the box, in units of the control's parameters; may be infinite.
-    - `rest`: where the cost is zero. `cost`: a `Cost`, or None.
+    - `rest`: where the cost is zero, in units of what the cost is on. `cost`: a `Cost`, a function of effort (n,), or None.
+    - Each of `lower`, `upper`, `rest` and the cost's β is a number, or varies: an array (K,) in time, one for each knot; of the
+      parameters' shape at one instant by element (β and rest: of what the cost is on, the gain matrices under `Gain`); or of
+      that shape after K for both. An axis of length one stands for all. For `Gain` and `InitialWeights`, a list has one of
+      these for each layer. What varies in time keeps its own knots and interpolation where effort is given others, and bounds
+      hold at effort's knots. A lower bound may equal the upper one in places. The shapes are checked when a `Problem` is made.
     - `knots` K: parameters are given at K points of the horizon (None: the horizon's knots, or one a step);
       `interpolation`: "hold" (step k uses knot ⌊kK/N⌋) or "linear" (K ≥ 2 knots evenly from first to last step).
-    - `start`: where solvers begin (None: neutral); a number, or the parameters of one instant.
+    - `start`: where solvers begin (None: neutral); a number, or the parameters of one instant. Where bounds vary in time it is
+      moved inside them.
     - `name`: its key in effort.
     """
 
@@ -39,9 +47,9 @@ class Control(Described):
     default_name: ClassVar[str]
     static: ClassVar[bool] = False
 
-    lower: Float[Array, ""]
-    upper: Float[Array, ""]
-    rest: Float[Array, ""]
+    lower: PyTree[Float[Array, "..."]]
+    upper: PyTree[Float[Array, "..."]]
+    rest: PyTree[Float[Array, "..."]]
     cost: cost_functions.Cost | None
     start: PyTree[Float[Array, "..."]] | None
     knots: int | None = eqx.field(static=True)
@@ -66,13 +74,14 @@ class Control(Described):
             raise LearningEffortError(
                 f"The 'bounds' of {owner} must be a pair (lower, upper). Got {bounds!r} instead."
             ) from None
-        self.lower = number(lower, "bounds", owner, infinite=True)
-        self.upper = number(upper, "bounds", owner, infinite=True)
-        if not (is_traced(lower) or is_traced(upper)) and not (np.asarray(lower) < np.asarray(upper)).all():
+        self.lower = varied(lower, "bounds", owner, infinite=True)
+        self.upper = varied(upper, "bounds", owner, infinite=True)
+        one = is_number(self.lower) and is_number(self.upper) and not (is_traced(lower) or is_traced(upper))
+        if one and not self.lower < self.upper:
             raise LearningEffortError(
                 f"The 'bounds' of {owner} must be (lower, upper) with lower below upper. Got {bounds!r}; are they reversed?"
             )
-        self.rest = number(rest, "rest", owner)
+        self.rest = varied(rest, "rest", owner)
         if callable(cost) and not isinstance(cost, (type, cost_functions.Cost)):
             cost = cost_functions.from_function(cost)
         if cost is not None and not isinstance(cost, cost_functions.Cost):
@@ -125,6 +134,104 @@ class Control(Described):
 
     # What all share -----------------------------------------------------------------------------------------------
 
+    def fitted(self, learner: Learner, knots: Knots | None) -> Control:
+        """Itself, with what varies read for the learner and for its `knots` (None: it has no time); as it is if nothing does.
+
+        **Raises:** `LearningEffortError` for shapes that do not fit, or a lower bound above the upper one.
+        """
+        owner = type(self).__name__
+
+        def fit(value, shapes, what):
+            return value if is_number(value) else fitted(value, shapes(), knots, self.interpolation, f"The {what} of {owner}")
+
+        def parameters():
+            return self.parameter_shapes(learner)
+
+        def arrays():
+            own = jax.eval_shape(lambda: self.effort_arrays(self.full(0.0, learner), learner))
+            shapes = [array.shape for array in own]
+            return shapes[0] if len(shapes) == 1 and isinstance(self.parameter_shapes(learner), tuple) else shapes
+
+        def fit_cost(value, by_element):
+            return fit(value, arrays if by_element else tuple, "cost's 'beta'")
+
+        changes = {
+            "lower": fit(self.lower, parameters, "lower 'bounds'"),
+            "upper": fit(self.upper, parameters, "upper 'bounds'"),
+            "rest": fit(self.rest, arrays, "'rest'"),
+            "cost": None if self.cost is None else self.cost.fitted(fit_cost),
+        }
+        if all(getattr(self, name) is value for name, value in changes.items()):
+            return self
+        result = replaced(self, **changes)
+        result._check_box(learner)
+        return result
+
+    @property
+    def box_in_time(self) -> bool:
+        """Whether its bounds vary in time."""
+        return any(map(in_time, jax.tree.leaves((self.lower, self.upper), is_leaf=in_time)))
+
+    @property
+    def cost_in_time(self) -> bool:
+        """Whether the same effort costs other amounts at other times."""
+        return any(map(in_time, jax.tree.leaves((self.rest, self.cost), is_leaf=in_time)))
+
+    @property
+    def constant(self) -> bool:
+        """Whether its bounds, its rest and its cost are the same numbers for every element at every time."""
+        own = is_number(self.lower) and is_number(self.upper) and is_number(self.rest)
+        return own and all(map(is_number, jax.tree.leaves(self.cost, is_leaf=in_time)))
+
+    def box(self, learner: Learner, knots: Knots) -> tuple[PyTree, PyTree]:
+        """The lower and upper bounds of its effort: (K, …) at the `knots`, unless it is static."""
+        lower, upper = (self._over(bound, learner, knots) for bound in (self.lower, self.upper))
+        return lower, upper
+
+    def rest_over(self, learner: Learner, knots: Knots) -> PyTree:
+        """The parameters at rest, as `box`; its neutral ones where the cost is on something else than the parameters."""
+        moving, still = moments(self, knots)
+        if self.static:
+            return self.rest_parameters(learner)
+        count = jnp.arange(knots.number)
+        return jax.vmap(lambda m, _: eqx.combine(m, still).rest_parameters(learner))(moving, count)
+
+    def rest_parameters(self, learner: Learner) -> PyTree:
+        """The parameters of one instant at rest, in arrays of their full shapes; nothing of the control may vary in time."""
+        neutral = self.neutral_parameters(learner)
+        leaves = jax.tree.leaves(neutral)
+        rests = each(self.rest, len(leaves))
+        shapes = [jnp.shape(array) for array in self.effort_arrays(neutral, learner)]
+        if not is_number(self.rest) and shapes != [leaf.shape for leaf in leaves]:
+            return neutral
+        full = [jnp.broadcast_to(rest, leaf.shape) for rest, leaf in zip(rests, leaves, strict=True)]
+        return jax.tree.unflatten(jax.tree.structure(neutral), full)
+
+    def _over(self, bound: Any, learner: Learner, knots: Knots) -> PyTree:
+        """A bound in effort's tree and shapes."""
+        shapes = self.parameter_shapes(learner)
+        targets = [shapes] if isinstance(shapes, tuple) else shapes
+        time = () if self.static else (knots.number,)
+        at_knots = [b.at_knots(knots) if in_time(b) else b for b in each(bound, len(targets))]
+        full = [jnp.broadcast_to(b, (*time, *shape)) for b, shape in zip(at_knots, targets, strict=True)]
+        return full[0] if isinstance(shapes, tuple) else full
+
+    def _check_box(self, learner: Learner) -> None:
+        """**Raises:** `LearningEffortError` if a lower bound is above the upper one, or nowhere below it."""
+        shapes = self.parameter_shapes(learner)
+        count = 1 if isinstance(shapes, tuple) else len(shapes)
+        pairs = [
+            [b.values if in_time(b) else b[None] if jnp.ndim(b) else b for b in pair]
+            for pair in zip(each(self.lower, count), each(self.upper, count), strict=True)
+        ]
+        if any(is_traced(b) for pair in pairs for b in pair):
+            return
+        if any((low > high).any() for low, high in pairs) or not any((low < high).any() for low, high in pairs):
+            raise LearningEffortError(
+                f"The 'bounds' of {type(self).__name__} must be (lower, upper) with lower nowhere above upper, and below it "
+                "somewhere. Are they reversed?"
+            )
+
     def check(self, learner: Learner) -> None:
         """**Raises:** `LearningEffortError` if the learner lacks the port, or has it static where the control is not (or the
         other way round), or if the start does not fit."""
@@ -136,13 +243,14 @@ class Control(Described):
             )
         self._check_cost(learner)
         start = self.start_parameters(learner)
-        lower, upper = self.lower, self.upper
         leaves = jax.tree.leaves(start)
-        if any(is_traced(leaf) for leaf in (*leaves, lower, upper)):
+        lower, upper = (each(bound, len(leaves)) for bound in (self.lower, self.upper))
+        if self.box_in_time or any(is_traced(leaf) for leaf in (*leaves, *lower, *upper)):
             return
-        if any(((leaf < lower) | (leaf > upper)).any() for leaf in leaves):
+        if any(((leaf < low) | (leaf > high)).any() for leaf, low, high in zip(leaves, lower, upper, strict=True)):
+            least, most = min(float(low.min()) for low in lower), max(float(high.max()) for high in upper)
             raise LearningEffortError(
-                f"The start of {type(self).__name__} lies outside its bounds [{float(lower):g}, {float(upper):g}]: "
+                f"The start of {type(self).__name__} lies outside its bounds [{least:g}, {most:g}]: "
                 f"it runs from {min(float(leaf.min()) for leaf in leaves):g} to "
                 f"{max(float(leaf.max()) for leaf in leaves):g}. Widen 'bounds', or give a 'start' inside them."
             )
@@ -151,7 +259,7 @@ class Control(Described):
         """**Raises:** `LearningEffortError` if the cost cannot be computed, or is not one number."""
         owner = type(self).__name__
         try:
-            found = jax.eval_shape(lambda: self.cost_of(self.neutral_parameters(learner), learner))
+            found = jax.eval_shape(lambda: _at_once(self).cost_of(self.neutral_parameters(learner), learner))
         except LearningEffortError:
             raise
         except Exception as error:
@@ -169,10 +277,18 @@ class Control(Described):
         return self.full(self.neutral(learner), learner, "neutral parameters")
 
     def cost_of(self, parameters: PyTree, learner: Learner) -> Given[Float[Array, ""]]:
-        """The cost at one instant, per unit of time; parameters as for `signal`."""
+        """The cost at one instant, per unit of time; parameters as for `signal`. Where it varies in time, `costs` knows."""
         if self.cost is None:
             return jnp.zeros(())
-        return self.cost(self.effort_arrays(parameters, learner), self.rest)
+        arrays = self.effort_arrays(parameters, learner)
+        return self.cost(arrays, self.rest if is_number(self.rest) else each(self.rest, len(arrays)))
+
+    def costs(
+        self, parameters: PyTree, learner: Learner, knots: Knots, ks: Int[Array | np.ndarray, " S"] | None = None
+    ) -> Float[Array, " S"]:
+        """The cost at steps `ks` (None: at the knots), from the parameters there, with a leading axis of these."""
+        moving, still = moments(self, knots, ks)
+        return jax.vmap(lambda m, p: eqx.combine(m, still).cost_of(p, learner))(moving, parameters)
 
     def full(self, value: Any, learner: Learner, what: str = "parameters") -> PyTree:
         """Parameters of one instant, given as a number for all or as arrays, in arrays of their full shapes.
@@ -195,3 +311,8 @@ class Control(Described):
             )
         full = [jnp.broadcast_to(jnp.asarray(leaf, float), s) for leaf, s in zip(leaves, targets, strict=True)]
         return full[0] if one_array else full
+
+
+def _at_once(control: Control) -> Control:
+    """A control as it is at its first instant."""
+    return jax.tree.map(lambda v: v.values[0] if in_time(v) else v, control, is_leaf=in_time)

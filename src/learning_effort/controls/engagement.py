@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import Given, Number, choice
+from ..errors import Given, Varied, choice
 from ..learners.base import Learner
 from ..learners.ports import ATTENTION, Port
 from .base import Control
@@ -32,9 +32,9 @@ class Engagement(Control):
 
     def __init__(
         self,
-        bounds: Given[tuple[Number, Number]] = (0, 2),
+        bounds: Given[tuple[Varied, Varied]] = (0, 2),
         over: Given[str] = "tasks",
-        rest: Number = 1.0,
+        rest: Varied = 1.0,
         squared: Given[bool] = False,
         cost: Given[cost_functions.Cost | None] = cost_functions.Quadratic(0.1),
         knots: Given[int | None] = None,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import Given, LearningEffortError, Number, Numbers, array, choice, count
+from ..errors import Given, LearningEffortError, Numbers, Varied, array, choice, count
 from ..learners.base import Learner
 from ..learners.ports import GAIN
 from .base import Control
@@ -35,7 +35,7 @@ class Gain(Control):
 
     def __init__(
         self,
-        bounds: Given[tuple[Number, Number]] = (-0.5, 0.5),
+        bounds: Given[tuple[Varied, Varied]] = (-0.5, 0.5),
         layers: Given[int | Sequence[int] | None] = None,
         basis: Given[str | Numbers | Sequence[Numbers] | None] = None,
         cost: Given[cost_functions.Cost | None] = cost_functions.Exponential(0.3),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..costs import Cost
-from ..errors import Given, Number
+from ..errors import Given, Varied
 from ..learners.ports import INITIAL_WEIGHTS
 from .base import Control
 
@@ -25,8 +25,8 @@ class InitialWeights(Control):
     def __init__(
         self,
         cost: Given[Cost | None] = None,
-        bounds: Given[tuple[Number, Number]] = (-np.inf, np.inf),
-        rest: Number = 0.0,
+        bounds: Given[tuple[Varied, Varied]] = (-np.inf, np.inf),
+        rest: Varied = 0.0,
         start: Any = None,
         name: Given[str | None] = None,
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import costs as cost_functions
-from ..errors import Given, Number
+from ..errors import Given, Varied
 from ..learners.ports import RATE
 from .base import Control
 
@@ -21,8 +21,8 @@ class LearningRate(Control):
 
     def __init__(
         self,
-        bounds: Given[tuple[Number, Number]] = (-1, 1),
-        rest: Number = 0.0,
+        bounds: Given[tuple[Varied, Varied]] = (-1, 1),
+        rest: Varied = 0.0,
         cost: Given[cost_functions.Cost | None] = cost_functions.Quadratic(1.0),
         knots: Given[int | None] = None,
         interpolation: Given[str] = "hold",

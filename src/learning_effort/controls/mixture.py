@@ -10,10 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import Given, LearningEffortError, Number, is_traced
+from ..errors import Given, LearningEffortError, Varied, is_traced
 from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS
 from .base import Control
+from .varying import in_time, is_number
 
 
 class MixtureControl(Control):
@@ -27,8 +28,8 @@ class MixtureControl(Control):
 
     def __init__(
         self,
-        bounds: Given[tuple[Number, Number]] = (0, 2),
-        rest: Number = 1.0,
+        bounds: Given[tuple[Varied, Varied]] = (0, 2),
+        rest: Varied = 1.0,
         cost: Given[cost_functions.Cost | None] = cost_functions.NormDeviation(0.1),
         knots: Given[int | None] = None,
         interpolation: Given[str] = "hold",
@@ -38,9 +39,10 @@ class MixtureControl(Control):
         self._keep(bounds, rest, cost, knots, interpolation, start, name)
 
     def neutral(self, learner: Learner) -> Float[Array, " parts"]:
-        """rest + log p − mean log p, for the task's own proportions p."""
+        """rest + log p − mean log p, for the task's own proportions p; the mean rest, where it varies."""
         log_p = jnp.log(self.port_of(learner).neutral)
-        return self.rest + log_p - log_p.mean()
+        rest = self.rest if is_number(self.rest) else jnp.mean(self.rest.values if in_time(self.rest) else self.rest)
+        return rest + log_p - log_p.mean()
 
     def check(self, learner: Learner) -> None:
         """As of every control. **Raises:** also for a part of proportion 0, which softmax never gives."""

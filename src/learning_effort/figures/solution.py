@@ -122,8 +122,8 @@ def _bounds(axis, control) -> None:
         return
     low, high = axis.get_ylim()
     width, view = high - low, [low, high]
-    for bound in (float(control.lower), float(control.upper)):
-        if np.isfinite(bound):
+    for bound in (control.lower, control.upper):
+        if np.ndim(bound) == 0 and np.isfinite(bound):
             near = low - width <= bound <= high + width
             axis.axhline(bound, color="0.5", linewidth=0.7, zorder=0, label="bounds" if near and len(view) == 2 else None)
             view += [bound - 0.05 * width, bound + 0.05 * width] if near else []

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.base import Control
 from ..controls.knots import Knots, check_knots
+from ..controls.varying import moments
 from ..errors import Given, LearningEffortError, NotNumbers, floats, is_traced, shown
 from ..learners.base import Learner
 from ..learners.ports import Clash
@@ -31,6 +32,13 @@ class EffortSpace(eqx.Module):
     learner: Learner
     controls: tuple[Control, ...]
     horizon: Steps
+
+    def fitted_controls(self) -> tuple[Control, ...]:
+        """The controls, with what of them varies read for the learner and their knots.
+
+        **Raises:** `LearningEffortError` for shapes that do not fit.
+        """
+        return tuple(c.fitted(self.learner, None if c.static else self.knots(c)) for c in self.controls)
 
     def require_fitting(self) -> None:
         """**Raises:** `LearningEffortError` if a control does not fit the learner or the horizon, or two of them cannot be told
@@ -61,7 +69,7 @@ class EffortSpace(eqx.Module):
 
     def initial(self) -> Effort:
         """The controls at their starts."""
-        return {c.name: self._throughout(c, c.start_parameters(self.learner)) for c in self.controls}
+        return {c.name: self._started(c) for c in self.controls}
 
     def neutral(self) -> Effort:
         """The effort that leaves the learner alone; it may cost something."""
@@ -77,10 +85,12 @@ class EffortSpace(eqx.Module):
 
     def bounds(self) -> tuple[Effort, Effort]:
         """The lower and upper bounds, in effort's tree."""
-        start = self.initial()
-        lower = {c.name: jax.tree.map(lambda e, c=c: jnp.full(e.shape, c.lower), start[c.name]) for c in self.controls}
-        upper = {c.name: jax.tree.map(lambda e, c=c: jnp.full(e.shape, c.upper), start[c.name]) for c in self.controls}
-        return lower, upper
+        boxes = {c.name: c.box(self.learner, self.knots(c)) for c in self.controls}
+        return {name: box[0] for name, box in boxes.items()}, {name: box[1] for name, box in boxes.items()}
+
+    def resting(self) -> Effort:
+        """Every control at rest, where its cost is zero."""
+        return {c.name: c.rest_over(self.learner, self.knots(c)) for c in self.controls}
 
     def check(self, effort: Given[Effort]) -> Effort:
         """`effort` in float64 and in its own tree. A control's part may also be a number, held throughout, or a function of
@@ -131,16 +141,19 @@ class EffortSpace(eqx.Module):
 
     def require_inside(self, effort: Effort) -> None:
         """**Raises:** `LearningEffortError` if a number of `effort` lies outside its bounds, by more than rounding."""
-        for control in self.controls:
-            lower, upper = float(control.lower), float(control.upper)
-            slack = ROUNDING * (upper - lower if np.isfinite(upper - lower) else 1.0)
-            leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(effort[control.name])]
-            low, high = min(leaf.min() for leaf in leaves), max(leaf.max() for leaf in leaves)
-            if low < lower - slack or high > upper + slack:
-                raise LearningEffortError(
-                    f"The effort '{control.name}' to start from runs from {low:g} to {high:g}, outside its bounds "
-                    f"[{lower:g}, {upper:g}]. Clip it, or widen the bounds."
-                )
+        lower, upper = self.bounds()
+        for name in effort:
+            leaves, lows, highs = (list(map(np.asarray, jax.tree.leaves(e[name]))) for e in (effort, lower, upper))
+            for leaf, low, high in zip(leaves, lows, highs, strict=True):
+                slack = ROUNDING * np.where(np.isfinite(high - low), high - low, 1.0)
+                outside = (leaf < low - slack) | (leaf > high + slack)
+                if outside.any():
+                    least, most = min(e.min() for e in leaves), max(e.max() for e in leaves)
+                    place = "" if np.ptp(low) == np.ptp(high) == 0 else f" at index {tuple(map(int, np.argwhere(outside)[0]))}"
+                    raise LearningEffortError(
+                        f"The effort '{name}' to start from runs from {least:g} to {most:g}, outside its bounds "
+                        f"[{low[outside][0]:g}, {high[outside][0]:g}]{place}. Clip it, or widen the bounds."
+                    )
 
     @property
     def size(self) -> int:
@@ -206,22 +219,35 @@ class EffortSpace(eqx.Module):
                 costs = costs + control.cost_of(own, self.learner)
                 continue
             self._send(signals, control, jax.vmap(lambda p, c=control: c.signal(p, self.learner))(own))
-            costs = costs + jax.vmap(lambda p, c=control: c.cost_of(p, self.learner))(own)
+            costs = costs + control.costs(own, self.learner, self.knots(control), ks)
         return signals, costs
 
     def signals_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> dict[str, Any]:
         """The ports' signals at steps `ks`, each with a leading axis S."""
         return self.applied(self.parameters_at(effort, ks), ks)[0]
 
-    def neutral_cost(self) -> Float[Array, ""]:
-        """What the neutral effort costs, per unit of time."""
-        costs = (c.cost_of(c.neutral_parameters(self.learner), self.learner) for c in self.controls)
-        return sum(costs, jnp.zeros(()))
+    def neutral_cost(self, weights: Float[Array | np.ndarray, " N"]) -> Float[Array, ""]:
+        """What the neutral effort costs over all steps, which have these `weights`."""
+        constant, varying = jnp.zeros(()), jnp.zeros(())
+        for c in self.controls:
+            neutral = c.neutral_parameters(self.learner)
+            if not c.cost_in_time:
+                constant = constant + c.cost_of(neutral, self.learner)
+                continue
+            moving, still = moments(c, self.knots(c), np.arange(self.horizon.length))
+            costs = jax.vmap(lambda m, c=still, n=neutral: eqx.combine(m, c).cost_of(n, self.learner))(moving)
+            varying = varying + jnp.asarray(weights) @ costs
+        return constant * weights.sum() + varying
 
     def _send(self, signals: dict[str, Any], control: Control, signal: Any) -> None:
         """Put a control's signal with the `signals`, joined with what drives its port already."""
         before = signals.get(control.port)
         signals[control.port] = signal if before is None else self.learner.ports[control.port].join(before, signal)
+
+    def _started(self, control: Control) -> PyTree:
+        """A control at its start, which is moved inside bounds that vary."""
+        start = self._throughout(control, control.start_parameters(self.learner))
+        return jax.tree.map(jnp.clip, start, *control.box(self.learner, self.knots(control)))
 
     def _throughout(self, control: Control, parameters: PyTree) -> PyTree:
         """The parameters of one instant at every knot: leading axis K, unless the control is static."""

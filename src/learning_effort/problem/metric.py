@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import PyTree
+from jaxtyping import Array, Float, PyTree
 
 from ..controls.base import Control
+from ..controls.varying import moments
 from ..learners.base import Learner
 from .effort import Effort
 from .problem import Problem
@@ -29,12 +31,20 @@ def metric(problem: Problem) -> Effort:
     result = problem.space.knot_weights(weights)
     tiny = 1e-12 * weights.sum() / problem.horizon.length
     for control in problem.controls:
-        neutral = control.neutral_parameters(problem.learner)
-        rest = jax.tree.map(lambda p, c=control: jnp.full(p.shape, c.rest), neutral)
-        at_rest, at_neutral = (_cost_curvature(control, problem.learner, p) for p in (rest, neutral))
-        curvature = jax.tree.map(lambda r, n: jnp.maximum(jnp.where(r > 0, r, n), floor), at_rest, at_neutral)
+        if control.cost_in_time:
+            moving, still = moments(control, problem.space.knots(control))
+            curvature = jax.lax.map(lambda m, c=still: _curvature(eqx.combine(m, c), problem.learner, floor), moving)
+        else:
+            curvature = _curvature(control, problem.learner, floor)
         result[control.name] = jax.tree.map(lambda w, h: jnp.maximum(w, tiny) * h, result[control.name], curvature)
     return result
+
+
+def _curvature(control: Control, learner: Learner, floor: Float[Array, ""]) -> PyTree:
+    """The diagonal of the cost's Hessian at one instant, at rest or, where it is flat there, at neutral; at least `floor`."""
+    places = control.rest_parameters(learner), control.neutral_parameters(learner)
+    at_rest, at_neutral = (_cost_curvature(control, learner, p) for p in places)
+    return jax.tree.map(lambda r, n: jnp.maximum(jnp.where(r > 0, r, n), floor), at_rest, at_neutral)
 
 
 def _cost_curvature(control: Control, learner: Learner, parameters: PyTree) -> PyTree:

@@ -87,6 +87,7 @@ class Problem(Described):
         self.horizon = horizon
         self.discount = number(discount, "discount", "Problem", 0.0, 1.0, open_low=True)
         self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
+        self.controls = self.space.fitted_controls()
         self._require_arrays()
         self.space.require_fitting()
         self._require_room()

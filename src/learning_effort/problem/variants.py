@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from ..controls import knots as over_time
 from ..controls.base import Control
+from ..controls.varying import in_time
 from ..learners.base import Learner
 from ..runtime.modules import replaced
 from .effort import Effort
@@ -55,7 +56,23 @@ def on_longer_horizon(problem: Problem, length: int) -> Problem:
     """The same problem on a horizon of `length` steps of which only its own count; as it is if its controls have knots."""
     if problem.horizon.knots is not None or any(c.knots is not None for c in problem.controls):
         return problem
-    return replaced(problem, horizon=Steps(length, used=problem.horizon.length))
+    own = jax.tree.map(lambda v: v.extended(length) if in_time(v) else v, problem.controls, is_leaf=in_time)
+    return replaced(problem, horizon=Steps(length, used=problem.horizon.length), controls=own)
+
+
+def constant_in_time(problem: Problem) -> Problem | None:
+    """The same problem with one value throughout for each control, inside its bounds at all times; None if nothing is."""
+
+    def meet(bound, extreme):
+        return jax.tree.map(lambda b: extreme(b.values, 0) if in_time(b) else b, bound, is_leaf=in_time)
+
+    def held(control: Control) -> Control:
+        one = replaced(control, knots=None if control.static else 1, interpolation="hold")
+        return replaced(one, lower=meet(control.lower, jnp.max), upper=meet(control.upper, jnp.min))
+
+    constant = replaced(problem, controls=tuple(map(held, problem.controls)))
+    apart = jax.tree.map(lambda low, high: bool((low > high).any()), *constant.bounds())
+    return None if any(jax.tree.leaves(apart)) else constant
 
 
 def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
@@ -78,7 +95,18 @@ def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
 
 
 def resampled(source: Problem, target: Problem, effort: Effort) -> Effort:
-    """Effort on the knots of `source`, at the knots of `target`: straight lines between its values."""
+    """Effort on the knots of `source`, at the knots of `target`: straight lines between its values, inside bounds of `target`
+    that vary in time."""
+    moved = between_knots(source, target, effort)
+    for control in target.controls:
+        if control.box_in_time:
+            box = control.box(target.learner, target.space.knots(control))
+            moved[control.name] = jax.tree.map(jnp.clip, moved[control.name], *box)
+    return moved
+
+
+def between_knots(source: Problem, target: Problem, effort: Effort) -> Effort:
+    """What is in effort's tree on the knots of `source`, at the knots of `target`: straight lines between its values."""
     result = {}
     for c, d in zip(source.controls, target.controls, strict=True):
         number = target.knots(d)

@@ -25,7 +25,7 @@ from ..problem.box import scaled_residual
 from ..problem.effort import Effort
 from ..problem.metric import metric
 from ..problem.problem import Problem
-from ..problem.variants import resampled, same_shapes, with_linear_knots_of
+from ..problem.variants import between_knots, resampled, same_shapes, with_linear_knots_of
 from ..results.certificate import Status
 from ..runtime.devices import tuning
 from .exact.exact import Exact
@@ -116,6 +116,7 @@ class CoarseToFine:
         """At the learner's own steps, from what was `found` in those of `coarse`, or from `effort` if it is worth more."""
         stage, progress.stage = progress.stage, OWN_STEPS
         knotted = problem if same_shapes(coarse, problem) else with_linear_knots_of(problem, coarse)
+        found = found._replace(effort=resampled(coarse, knotted, found.effort))
         better = knotted.value(found.effort) > problem.value(effort)
         if found.stopped:
             kept = "the best effort so far is kept, and 1 gradient at the learner's own steps says what it is worth"
@@ -126,7 +127,7 @@ class CoarseToFine:
         if not better:
             return self.fine.run(problem, effort, scale, progress)
         if problem.space.size <= tuning().paired_effort:
-            begun = resampled(coarse, problem, found.effort)
+            begun = resampled(knotted, problem, found.effort)
             pairs = _spread_pairs(coarse, coarse_scale, problem, scale, found.pairs)
             return self.fine.run(problem, begun, scale, progress, pairs)
         return self._knots_first(problem, knotted, found, scale, progress)
@@ -202,7 +203,7 @@ def _spread_pairs(
     unravel = ravel_pytree(coarse_scale)[1]
 
     def spread(vector):
-        return ravel_pytree(resampled(coarse, problem, unravel(vector)))[0]
+        return ravel_pytree(between_knots(coarse, problem, unravel(vector)))[0]
 
     steps = jnp.stack([spread(step) for step in pairs.steps])
     changes = jnp.stack([spread(change / ravel_pytree(coarse_scale)[0]) for change in pairs.changes])

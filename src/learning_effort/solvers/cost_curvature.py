@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from ..controls.varying import moments
 from ..problem.problem import Problem
 
 #: A vector of n numbers.
@@ -44,8 +46,12 @@ def inverse_cost_curvature(
         name = control.name
         weight = jax.tree.leaves(weights[name])[0]
         weight = weight.reshape(len(weight), -1)[:, 0]
-        moment = jax.vmap(lambda g, w, r, f, c=control: _curvature(lambda p: c.cost_of(p, problem.learner), g, w, r, f))
-        curved[name] = moment(effort[name], weight, roots[name], frees[name])
+        moving, still = moments(control, problem.space.knots(control))
+
+        def moment(m, g, w, r, f, c=still):
+            return _curvature(lambda p: eqx.combine(m, c).cost_of(p, problem.learner), g, w, r, f)
+
+        curved[name] = jax.vmap(moment)(moving, effort[name], weight, roots[name], frees[name])
 
     def apply(vector):
         parts = unravel(vector)

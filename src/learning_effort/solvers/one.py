@@ -172,7 +172,7 @@ def solution_of(
         knots={c.name: None if c.static else problem.space.knots(c) for c in problem.controls},
         value=value,
         baseline_value=baseline_value,
-        neutral_value=baseline_value - float(problem.space.neutral_cost()) * float(weights.sum()),
+        neutral_value=baseline_value - float(problem.space.neutral_cost(weights)),
         rollout=rollout,
         baseline=baseline,
         weight_steps=steps,

@@ -223,7 +223,7 @@ def _softer(problem: Problem, effort: Effort, gradient: Effort, scale: Effort) -
         step = jax.tree.map(jnp.divide, gradient[control.name], scale[control.name])
 
         def slope(own, control=control, weights=own_weights):
-            return jnp.sum(weights * jax.vmap(lambda p: control.cost_of(p, problem.learner))(own))
+            return jnp.sum(weights * control.costs(own, problem.learner, problem.space.knots(control)))
 
         bent = jax.jvp(jax.grad(slope), (effort[control.name],), (step,))[1]
         along, plain = _inner(step, bent), _inner(step, gradient[control.name])

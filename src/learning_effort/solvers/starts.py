@@ -74,6 +74,6 @@ def _distance(problem: Problem, one: Effort, other: Effort) -> float:
 
     def apart(a, b, low, high):
         width = np.asarray(high - low)
-        return float(np.max(np.abs(np.asarray(a) - np.asarray(b)) / np.where(np.isfinite(width), width, 1.0)))
+        return float(np.max(np.abs(np.asarray(a) - np.asarray(b)) / np.where(np.isfinite(width) & (width > 0), width, 1.0)))
 
     return max(jax.tree.leaves(jax.tree.map(apart, one, other, *problem.bounds())))

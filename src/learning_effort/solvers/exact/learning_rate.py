@@ -80,6 +80,8 @@ def why_not(problem: Problem) -> str | None:
         return "it learns a set of tasks; the exact solution is for a single one"
     if not learner.judged_as_learned:
         return "performance is judged on another task than the one learned (evaluation=…)"
+    if not control.constant:
+        return "its bounds, its rest or its cost vary in time or by element; the exact solution is for constant ones"
     if not isinstance(control.cost, Quadratic):
         given = "nothing" if control.cost is None else type(control.cost).__name__
         return f"its cost is {given}; it must be Quadratic(beta)"

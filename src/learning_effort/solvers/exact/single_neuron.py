@@ -45,6 +45,8 @@ def why_not(problem: Problem) -> str | None:
         return "its task changes during learning"
     if learner.is_set:
         return "it learns a set of tasks; the exact solution is for a single one"
+    if not control.constant:
+        return "its bounds, its rest or its cost vary in time or by element; the exact solution is for constant ones"
     if cast(Gain, control).basis is not None:
         return "its gain has a basis of its own; a single weight needs none (basis=None)"
     if problem.knots(control) != problem.horizon.length or control.interpolation != "hold":
