@@ -64,7 +64,14 @@ LEARNERS = {
     "tanh": learners.TanhNetwork(TASK, **SETTINGS),
     "sampled": learners.SampledNetwork(TASK, Network(), optax.adam(0.02, eps_root=1e-6), step_size=0.05),
     "sampled in batches": learners.SampledNetwork(TASK, Network(), optax.sgd(0.05), batch_size=5, step_size=0.05),
+    "curriculum": learners.CurriculumPerceptron(step_size=0.3, method="rk4", weight_decay=0.02),
+    "dropout": learners.DropoutCommittee([[1.0]], [1.0, 0.7], [1.0], noise=0.5, step_size=0.3, substeps=1),
+    "autoencoder": learners.DenoisingAutoencoder(
+        [[1.0, 0.1], [0.1, 0.8]], [0.1, 0.2], [0.4, 0.6], initial=([[0.3], [-0.1]], [[0.5]], 0.1), step_size=0.1
+    ),
 }
+#: Those that learn by order parameters, without a task.
+TASKLESS = {"curriculum", "dropout", "autoencoder"}
 #: Those whose problem cannot be rebuilt from a file, because the module is the user's.
 UNBOUND = {"sampled", "sampled in batches"}
 
@@ -87,12 +94,17 @@ COSTS = {
 }
 
 
+def driving(learner):
+    """A control for each port that the learner has."""
+    return [control for control in EACH_PORT if control.port in learner.ports]
+
+
 def problem_of(learner, given, discount=0.8):
     return le.Problem(learner, given, le.Steps(STEPS), discount=discount, reward_scale=1.3)
 
 
 PROBLEMS = {
-    **{f"learner: {name}": problem_of(learner, EACH_PORT) for name, learner in LEARNERS.items()},
+    **{f"learner: {name}": problem_of(learner, driving(learner)) for name, learner in LEARNERS.items()},
     **{f"control: {name}": problem_of(LEARNERS["linear"], control) for name, control in CONTROLS.items()},
     **{
         f"task: {name}": problem_of(
@@ -185,6 +197,9 @@ def test_each_cost_is_paid_in_a_problem():
 
 def test_each_port_of_every_learner_is_driven():
     for name, learner in LEARNERS.items():
+        if name in TASKLESS:
+            assert "rate" in learner.port_shapes
+            continue
         assert set(learner.port_shapes) == {control.port for control in EACH_PORT}, name
 
 

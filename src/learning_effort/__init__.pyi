@@ -19,6 +19,9 @@ from .controls.mixture import MixtureControl as MixtureControl
 from .errors import DivergenceError as DivergenceError
 from .errors import LearningEffortError as LearningEffortError
 from .learners.linear import LinearNetwork as LinearNetwork
+from .learners.order_parameters import CurriculumPerceptron as CurriculumPerceptron
+from .learners.order_parameters import DenoisingAutoencoder as DenoisingAutoencoder
+from .learners.order_parameters import DropoutCommittee as DropoutCommittee
 from .learners.sampled import SampledNetwork as SampledNetwork
 from .learners.tanh import TanhNetwork as TanhNetwork
 from .problem.horizon import Steps as Steps

@@ -2,7 +2,17 @@
 
 from .base import GradientLearner, Learner
 from .linear import LinearNetwork
+from .order_parameters import CurriculumPerceptron, DenoisingAutoencoder, DropoutCommittee
 from .sampled import SampledNetwork
 from .tanh import TanhNetwork
 
-__all__ = ["GradientLearner", "Learner", "LinearNetwork", "SampledNetwork", "TanhNetwork"]
+__all__ = [
+    "CurriculumPerceptron",
+    "DenoisingAutoencoder",
+    "DropoutCommittee",
+    "GradientLearner",
+    "Learner",
+    "LinearNetwork",
+    "SampledNetwork",
+    "TanhNetwork",
+]
