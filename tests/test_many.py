@@ -142,12 +142,11 @@ def test_solve_says_what_it_takes(arguments, message):
         le.solve(small(), progress=False, **arguments)
 
 
-def test_a_solution_is_no_effort_to_start_from():
+def test_a_solution_is_an_effort_to_start_from():
     solution = le.solve(small(), progress=False)
-    with pytest.raises(le.LearningEffortError, match="Got a Solution: give init=solution.effort"):
-        le.solve(small(), init=solution, progress=False)
-    again = le.solve(small(), le.QuasiNewton(), init=solution.effort, progress=False)
-    assert again.gradients == 1
+    for init in (solution, solution.effort):
+        again = le.solve(small(), le.QuasiNewton(), init=init, progress=False)
+        assert again.gradients == 1 and again.value == pytest.approx(solution.value, rel=1e-12)
 
 
 # Ctrl-C ---------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
     **Arguments:** `solution`; `products`, the most Hessian-vector products spent on its curvature, each at the cost of
     about three gradients. The best constant effort is solved for, and the exact optimum where there is one.
 
+    **Returns:** the certificate, which is from then on the solution's own: `solution.certificate`, its summary and its file.
+
     **Raises:** `LearningEffortError` if the solution has no problem (bind one with `le.load(path, problem=…)`).
     """
     problem = solution.problem
@@ -44,7 +46,7 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
         "curvature": "every number of effort is held at a bound" if curvature.smallest is None else None,
         "curvature_stretches": "all directions were examined" if curvature.stretches is None else None,
     }
-    return dataclasses.replace(
+    certificate = dataclasses.replace(
         solution.certificate,
         residual=float(scaled_residual(problem, problem.check_effort(solution.effort), gradient, scale)),
         share_at_bounds=share_at_bounds(problem, solution.effort),
@@ -61,6 +63,8 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
             absent={name: reason for name, reason in why_absent.items() if reason is not None},
         ),
     )
+    solution.keep(certificate)
+    return certificate
 
 
 def _share_moved(loss: Float[Array | np.ndarray, " N"]) -> float:

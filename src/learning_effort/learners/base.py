@@ -138,6 +138,10 @@ class Learner(Described):
         """How often it is right, for learners that classify (`Classifier`). **Raises:** `LearningEffortError` for others."""
         raise LearningEffortError(f"{type(self).__name__} does not classify, so it has no accuracy.")
 
+    def notes(self, driven: frozenset[str]) -> tuple[str, ...]:
+        """What is to be known of any answer under controls that drive the ports named in `driven`, a sentence each."""
+        return ()
+
     def explain_nonfinite_gradient(self) -> str:
         """What to say when the value is finite and its gradient with respect to effort is not."""
         return (

@@ -31,7 +31,7 @@ from ..tasks.datasets import drawing, refuse
 from . import ports
 from .accuracy import JUDGED_SAMPLES, Classifier
 from .base import Signals, Weights, check_tasks
-from .sampled_checks import check_targets, check_trainable
+from .sampled_checks import check_targets, check_trainable, ignores_scale
 
 if TYPE_CHECKING:
     import optax
@@ -133,6 +133,23 @@ class SampledNetwork(Classifier):
             ports.initial_weights(shapes, self.initial_weights),
             *([ports.gain(matrices)] if matrices else []),
             *([ports.proportions(own)] if (own := self.task.neutral_proportions()) is not None else []),
+        )
+
+    def notes(self, driven: frozenset[str]) -> tuple[str, ...]:
+        """What controls make of an optimiser, such as Adam, that takes the same steps whatever the scale of its gradients."""
+        ported = {
+            ports.GAIN: "gain, which scales the gradient as well as what the network says",
+            ports.ATTENTION: "attention, which scales the gradient: of all outputs together it does nothing, what counts are "
+            "ratios of outputs and changes in time, which the optimiser is late to follow",
+            ports.RATE: "the rate, which multiplies updates that do not shrink as the gradient does",
+        }
+        exploited = [words for port, words in ported.items() if port in driven]
+        if not exploited or not ignores_scale(self):
+            return ()
+        return (
+            "The optimiser takes the same steps whatever the scale of its gradients (as Adam does: it is scale invariant), and "
+            f"effort exploits that through {'; and through '.join(exploited)}. Compare with optax.sgd before reading effort as "
+            "what a learner by gradient descent would do.",
         )
 
     def on_samples(self, batch_size: int, seed: Int[ArrayLike, ""]) -> SampledNetwork:

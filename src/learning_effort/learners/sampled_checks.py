@@ -16,6 +16,9 @@ from ..tasks.datasets import drawing
 
 #: Targets of a task without data are looked at in so many draws.
 DRAWN = 64
+#: An optimiser is tried for so many steps, on gradients of about this size and some so many times as large; its steps are
+#: the same if they differ by less than this share.
+TRIED, SIZE, LARGER, ALIKE = 3, 0.03, 3.0, 0.05
 
 
 def check_trainable(learner: Any, module: Any) -> None:
@@ -87,6 +90,30 @@ def check_targets(learner: Any) -> None:
         why = losses.refusal(learner.terms, np.asarray(targets).reshape(-1, targets.shape[-1]))
         if why is not None:
             raise LearningEffortError(f"The 'loss' of SampledNetwork does not fit its {what}: {why}.")
+
+
+def ignores_scale(learner: Any) -> bool:
+    """Whether the optimiser of a `SampledNetwork` takes nearly the same steps from gradients that are `LARGER` times as large.
+
+    It is asked for a few steps, from gradients drawn at random.
+    """
+    weights, kept = learner.init({})
+    if learner.task.is_set:
+        weights, kept = jax.tree.map(lambda leaf: leaf[0], (weights, kept))
+    begun, random = learner._unpacked(kept), np.random.default_rng(0)
+    slopes = [[jnp.asarray(random.normal(size=w.shape)) for w in weights] for _ in range(TRIED)]
+
+    def last(scale):
+        state, after = begun, weights
+        updates = weights
+        for slope in slopes:
+            change, state = learner.optimizer.update(learner._tree([scale * s for s in slope]), state, learner._tree(after))
+            updates = jax.tree.leaves(change)
+            after = [w + u for w, u in zip(after, updates, strict=True)]
+        return np.concatenate([np.ravel(u) for u in updates])
+
+    small, large = last(SIZE), last(SIZE * LARGER)
+    return bool(np.linalg.norm(large - small) <= ALIKE * np.linalg.norm(small) > 0)
 
 
 def _optimizer_arguments(learner: Any) -> tuple[Any, Any, Any]:

@@ -26,6 +26,13 @@ ROUNDING = 1e-9
 Effort = dict[str, Any]
 
 
+def _is_number(given: Any) -> bool:
+    """Whether it is a number, Python's or an array without axes."""
+    if isinstance(given, (np.ndarray, jax.Array)) and given.dtype.kind in "fiu":
+        return given.ndim == 0
+    return isinstance(given, numbers.Real) and not isinstance(given, (bool, np.bool_))
+
+
 class EffortSpace(eqx.Module):
     """All efforts of `controls` on a `learner` over a `horizon`: their shapes and bounds, and what each sends and costs."""
 
@@ -95,10 +102,12 @@ class EffortSpace(eqx.Module):
     def check(self, effort: Given[Effort]) -> Effort:
         """`effort` in float64 and in its own tree. A control's part may also be a number, held throughout, or a function of
         time, in the learner's units, that gives a number or the parameters of one instant; it is asked at the knots' times.
+        So may `effort` itself: a number for all controls, a function of time for the only one that varies.
 
         **Raises:** `LearningEffortError` if names or shapes do not fit, or numbers are not finite.
         """
         wanted = jax.eval_shape(self.initial)
+        effort = self._of_all(effort)
         self._require_names(effort)
         checked = {}
         for control in self.controls:
@@ -128,9 +137,20 @@ class EffortSpace(eqx.Module):
             times = self.knots(control).positions * float(self.learner.step_size)
             instants = [control.full(given(float(t)), self.learner, "schedule") for t in times]
             return jax.tree.map(lambda *parts: jnp.stack(parts), *instants)
-        if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        if _is_number(given):
             return self._throughout(control, control.full(given, self.learner))
         return given
+
+    def _of_all(self, effort: Any) -> Any:
+        """An effort with a part for each control, from a number or a function of time; others as they are."""
+        if _is_number(effort):
+            return {c.name: effort for c in self.controls}
+        if callable(effort) and len(self.controls) > 1:
+            raise LearningEffortError(
+                f"A function of time is the effort of one control. There are {len(self.controls)}: give a dict with one for "
+                f"each of {sorted(c.name for c in self.controls)}."
+            )
+        return {self.controls[0].name: effort} if callable(effort) else effort
 
     def _require_names(self, effort: Any) -> None:
         """**Raises:** `LearningEffortError` if `effort` is no dict with a key for each control."""

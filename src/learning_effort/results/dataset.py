@@ -83,6 +83,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
         "reason": solution.reason,
         "method": solution.method,
         "stages": json.dumps([_plain(stage) for stage in solution.stages]),
+        "notes": json.dumps(list(solution.notes)),
         "certificate": json.dumps(solution.certificate.described()),
         "effort_layers": json.dumps({n: len(p) if isinstance(p, list) else 0 for n, p in solution.effort.items()}),
         "effort_knots": json.dumps({n: None if k is None else dataclasses.asdict(k) for n, k in solution.knots.items()}),
@@ -160,6 +161,7 @@ def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> d
         "seconds": float(given["seconds"]),
         "starts": _numbers(dataset, "starts") if several else None,
         "optima": _numbers(dataset, "optima", WHOLE) if several else None,
+        "notes": tuple(printable(note, LONGEST) for note in json.loads(given.get("notes", "[]"))),
     }
     known = _format_2 if "examination" in json.loads(given["certificate"]) else _format_1
     return fields | known(dataset, fields)

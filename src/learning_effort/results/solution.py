@@ -46,6 +46,7 @@ class Solution:
     - `problem`: None if the solution was loaded and its problem could not be rebuilt.
     - `starts`: the value that each start reached, in order; `optima`: for each, the number of the optimum it reached, 0
       being the best. None for a single start.
+    - `notes`: what else is to be known of the answer, a sentence each.
     """
 
     problem: Problem | None
@@ -66,6 +67,7 @@ class Solution:
     seconds: float
     starts: Float[np.ndarray, " starts"] | None = None
     optima: Int[np.ndarray, " starts"] | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """What it is, in a line."""
@@ -89,6 +91,10 @@ class Solution:
         """The times at which weights are kept (T,)."""
         return np.asarray(self.rollout.times)[self.weight_steps]
 
+    def keep(self, certificate: Certificate) -> None:
+        """Take a fuller `certificate` of this answer, as `le.certify` does: the one thing of a solution that changes."""
+        object.__setattr__(self, "certificate", certificate)
+
     def summary(self) -> str:
         """The figures of the solution, as a table in plain text."""
         rows = [("value", self.value), ("baseline", self.baseline_value)]
@@ -99,7 +105,8 @@ class Solution:
         lines = [f"  {name:<18}{value:>18.10g}" for name, value in rows]
         lines.append(f"  {'gradients':<18}{self.gradients:>18d}")
         lines.append(f"  {'seconds':<18}{self.seconds:>18.1f}")
-        return "\n".join([f"Solved by {self.method}", *lines, f"  {self.reason}", f"  {self.certificate.sentence}"])
+        said = (self.reason, self.certificate.sentence, *(f"Note: {note}" for note in self.notes))
+        return "\n".join([f"Solved by {self.method}", *lines, *(f"  {sentence}" for sentence in said)])
 
     def starts_in_words(self) -> str:
         """What several starts reached: each distinct optimum's value and how many starts reached it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
@@ -24,6 +25,7 @@ from .divergence import check_learns
 from .outcome import Outcome
 from .progress import OWN_STEPS, Progress, Show
 from .starts import another_start, distinct
+from .warm_start import effort_to_start_from
 
 
 @runtime_checkable
@@ -44,7 +46,7 @@ class Solver(Protocol):
 def solve(
     problem: Given[Problem],
     method: Given[Solver | None] = None,
-    init: Given[Effort | None] = None,
+    init: Given[Solution | Effort | float | Callable[[float], Any] | None] = None,
     starts: Given[int] = 1,
     progress: Show = True,
     max_seconds: Given[float | None] = None,
@@ -52,11 +54,13 @@ def solve(
     """The effort that maximises the value of `problem`.
 
     **Arguments:** `problem`; `method`, a solver (None: `CoarseToFine()`, quasi-Newton on longer steps and then at the
-    learner's own, from the exact solution of the flow where there is one); `init`, the effort to start from (None: the
-    controls' starts); `starts`, how many starting points to try, the first being `init` and the others drawn around it
-    inside the box (the best answer is returned); `progress`, True, False, or a callable of (iteration, value, residual), which
-    ends the search as Ctrl-C does if it raises `StopIteration`; `max_seconds` for all stages and starts together, compiling
-    included. Whether they are over is asked between gradients, of which at least one is made.
+    learner's own, from the exact solution of the flow where there is one); `init`, the effort to start from: None, the
+    controls' starts; a `Solution`, whose horizon, steps and knots may be others; an effort, on these or on other knots; a
+    number or a function of time, for all of it or for each control; `starts`, how many starting points to try, the first being
+    `init` and the others drawn around it inside the box (the best answer is returned); `progress`, True, False, or a callable
+    of (iteration, value, residual), which ends the search as Ctrl-C does if it raises `StopIteration`; `max_seconds` for all
+    stages and starts together, compiling included. Whether they are over is asked between gradients, of which at least one is
+    made.
 
     **Returns:** a `Solution`. Ctrl-C, or SIGTERM, ends the search at the next gradient and keeps the best effort so far, with
     the status INTERRUPTED; a second one ends at once. `gradients` and `seconds` are those of all starts, and `history` is that
@@ -71,11 +75,9 @@ def solve(
     starts = count(starts, "starts", "solve")
     if max_seconds is not None:
         max_seconds = float(number(max_seconds, "max_seconds", "solve", 0.0, open_low=True))
-    if isinstance(init, Solution):
-        raise LearningEffortError("The 'init' of solve must be an effort. Got a Solution: give init=solution.effort.")
     stop = Stop(max_seconds)
     with signals_request(stop):
-        effort = problem.initial_effort() if init is None else problem.check_effort(init)
+        effort = effort_to_start_from(problem, init)
         problem.space.require_inside(effort)
         solution = search(problem, method or CoarseToFine(), effort, starts, Progress(progress, stop))
     if stop.requested and not solution.interrupted:
@@ -192,6 +194,7 @@ def solution_of(
         seconds=seconds,
         starts=starts,
         optima=optima,
+        notes=problem.learner.notes(frozenset(c.port for c in problem.controls)),
     )
 
 
