@@ -8,6 +8,7 @@ too, and `le.simulate` learns the same thing at finite N.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -25,6 +26,15 @@ from .finite_size import FiniteSizeLearner
 
 #: The inputs of a network that is simulated, unless its equations say how many, or the user does.
 DIMENSION = 1000
+
+
+def euler(velocity: Callable[[PyTree], PyTree], state: PyTree, first: PyTree, length: Float[ArrayLike, ""]) -> PyTree:
+    """The state a time `length` later, as if it went on at its `first` velocity."""
+    return jax.tree.map(lambda s, v: s + length * v, state, first)
+
+
+#: How equations are followed through a step, by name.
+METHODS = {"euler": euler, "rk4": runge_kutta.step}
 
 
 class OrderParameterLearner(Learner):
@@ -46,7 +56,7 @@ class OrderParameterLearner(Learner):
         require_float64(name)
         self.learning_rate = number(learning_rate, "learning_rate", name, 0.0, open_low=True)
         self.step_length = number(step_size, "step_size", name, 0.0, open_low=True)
-        self.method = choice(method, "method", name, ("euler", "rk4"))
+        self.method = choice(method, "method", name, tuple(METHODS))
         self.substeps = count(substeps, "substeps", name)
 
     # What a subclass says -----------------------------------------------------------------------------------------
@@ -92,9 +102,7 @@ class OrderParameterLearner(Learner):
 
         def moved(state: PyTree, _: Any = None) -> tuple[PyTree, None]:
             first = self.velocity(state, signals)
-            if self.method == "euler":
-                return jax.tree.map(lambda s, v: s + length * v, state, first), None
-            return runge_kutta.step(lambda s: self.velocity(s, signals), state, first, length), None
+            return METHODS[self.method](lambda s: self.velocity(s, signals), state, first, length), None
 
         return moved(state)[0] if self.substeps == 1 else jax.lax.scan(moved, state, length=self.substeps)[0]
 
