@@ -283,7 +283,7 @@ def test_simulation_refuses_what_it_does_not_know():
         (lambda: relu(le.tasks.Concatenated([DIGITS, DIGITS])), "has 640000 rows"),
         (lambda: relu(le.tasks.FromMoments(*DATA.moments()), batch_size=3), "cannot be sampled"),
         (lambda: relu(optimizer="adam"), "optax.sgd"),
-        (lambda: relu(optimizer=optax.lbfgs()), "from its gradients alone"),
+        (lambda: relu(optimizer=optax.lbfgs()), "from gradients alone"),
         (lambda: relu(batch_size=0), "batch_size"),
         (lambda: relu(step_size=0.0), "step_size"),
         (lambda: relu(loss=lambda p, t: ((p - t) ** 2).sum()), "do not sum or average"),

@@ -4,6 +4,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,7 +90,7 @@ def test_digits_from_a_folder(tmp_path):
         (lambda: T.Mixture(PAIR, (0.5, 0.6)), "sum to 1"),
         (lambda: T.Switching([PAIR[0], T.TwoGaussians()]), "same numbers of inputs"),
         (lambda: T.Concatenated([]), "at least one task"),
-        (lambda: PAIR[0].moments(proportions=[1.0]), "takes no proportions"),
+        (lambda: PAIR[0].moments(proportions=jnp.ones(1)), "takes no proportions"),
     ],
 )
 def test_bad_input_is_explained(build, message):

@@ -88,7 +88,7 @@ def floats(value: Any) -> np.ndarray:
     except NotNumbers:
         raise
     except (TypeError, ValueError, OverflowError) as error:
-        raise NotNumbers(f"which is not an array of numbers ({_first_line(error)})") from None
+        raise NotNumbers(f"which is not an array of numbers ({first_line(error)})") from None
 
 
 #: What arrays of these kinds are.
@@ -110,8 +110,8 @@ def _from_objects(given: np.ndarray) -> np.ndarray:
     return given.astype(np.float64)
 
 
-def _first_line(error: Exception) -> str:
-    """The first line of its message, or its type where it has none."""
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its type where it has none."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
@@ -236,14 +236,3 @@ def array(
             f"The '{name}' of {owner} must be finite. Got {result[where]} at index {where}; remove or fill such entries first."
         )
     return jnp.asarray(result)
-
-
-def require_float64(owner: str) -> None:
-    """**Raises:** `LearningEffortError` if 64-bit numbers were switched off after this package was imported."""
-    import jax
-
-    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-        raise LearningEffortError(
-            f"{owner} needs 64-bit numbers, but jax_enable_x64 is off: arrays would come in as float32. "
-            "Remove the line that switches it off, or call jax.config.update('jax_enable_x64', True)."
-        )

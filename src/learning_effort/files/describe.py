@@ -10,13 +10,14 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from ..errors import LearningEffortError
+from ..runtime.fork import require_not_forked
 
 #: The classes that files may name, by their names in files.
 SIGNED: dict[str, type[eqx.Module]] = {}
@@ -52,6 +53,11 @@ class Described(eqx.Module):
 
     kind: ClassVar[str | None] = None
     file_name: ClassVar[str | None] = None
+
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
+        """**Raises:** `LearningEffortError` in a process that was forked, before an array is made there, or unpickled."""
+        require_not_forked()
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **keywords: Any):
         """Sign the class in. **Raises:** `LearningEffortError` if another class has its name."""

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..errors import Given, LearningEffortError, Number, Numbers, array, count, number, require_float64
+from ..errors import Given, LearningEffortError, Number, Numbers, array, count, number
 from ..runtime import memory
 from ..runtime.modules import replaced
+from ..runtime.precision import require_settings
 from ..runtime.random_keys import key as key_of
 from ..tasks.base import Moments, Samples, Step, Task
 from ..tasks.datasets import drawing
@@ -57,7 +58,7 @@ class MomentLearner(GradientLearner, Classifier):
         evaluation: Given[Task | None] = None,
     ):
         name = type(self).__name__
-        require_float64(name)
+        require_settings(name)
         check_tasks(task, evaluation, name)
         self.task = task
         self.evaluation = evaluation

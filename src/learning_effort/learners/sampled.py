@@ -23,8 +23,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from .. import losses
-from ..errors import Given, Number, count, number, require_float64
+from ..errors import Given, Number, count, number
 from ..runtime.modules import replaced
+from ..runtime.precision import require_settings
 from ..runtime.random_keys import key as key_of
 from ..tasks.base import Samples, Step, Task
 from ..tasks.datasets import drawing, refuse
@@ -100,7 +101,7 @@ class SampledNetwork(Classifier):
         evaluation: Given[Task | None] = None,
     ):
         name = type(self).__name__
-        require_float64(name)
+        require_settings(name)
         check_tasks(task, evaluation, name)
         self.task = task
         self.evaluation = evaluation

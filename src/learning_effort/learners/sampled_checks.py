@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import losses
-from ..errors import LearningEffortError, is_traced
+from ..errors import LearningEffortError, first_line, is_traced
+from ..runtime.optimizers import require_exact
 from ..runtime.random_keys import key as key_of
 from ..tasks.datasets import drawing
 
@@ -67,13 +68,7 @@ def check_trainable(learner: Any, module: Any) -> None:
             "The 'loss' of SampledNetwork must give one term per sample and output: (7, "
             f"{outputs}) for predictions and targets of shape (7, {outputs}). It gives {terms}; do not sum or average in it."
         )
-    try:
-        jax.eval_shape(lambda: learner.optimizer.update(*_optimizer_arguments(learner)))
-    except Exception as error:
-        raise LearningEffortError(
-            f"The 'optimizer' of SampledNetwork cannot train this module from its gradients alone: {_first_line(error)}. "
-            "Use one that can, such as optax.sgd(5e-3) or optax.adam(1e-3, eps_root=1e-8)."
-        ) from None
+    require_exact(learner.optimizer, learner._tree(learner.initial_weights), "SampledNetwork")
 
 
 def check_targets(learner: Any) -> None:
@@ -116,14 +111,6 @@ def ignores_scale(learner: Any) -> bool:
     return bool(np.linalg.norm(large - small) <= ALIKE * np.linalg.norm(small) > 0)
 
 
-def _optimizer_arguments(learner: Any) -> tuple[Any, Any, Any]:
-    """What the optimiser's `update` is given at step 0: weights in the place of their gradients, its state, weights."""
-    weights, kept = learner.init({})
-    if learner.task.is_set:
-        weights, kept = jax.tree.map(lambda leaf: leaf[0], (weights, kept))
-    return learner._tree(weights), learner._unpacked(kept), learner._tree(weights)
-
-
 def _shape(function: Callable, given: tuple[int, ...], what: str, words: str) -> Any:
     """The shape of what a function of one array gives, None if that is no array. **Raises:** `LearningEffortError` if it
     fails."""
@@ -131,10 +118,5 @@ def _shape(function: Callable, given: tuple[int, ...], what: str, words: str) ->
         return getattr(jax.eval_shape(function, jax.ShapeDtypeStruct(given, jnp.float64)), "shape", None)
     except Exception as error:
         raise LearningEffortError(
-            f"The '{what}' of SampledNetwork could not be called with {words}: {_first_line(error)}"
+            f"The '{what}' of SampledNetwork could not be called with {words}: {type(error).__name__}: {first_line(error)}"
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    """An error's type and the first line of its message."""
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

@@ -13,11 +13,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..controls.base import Control
-from ..errors import Given, LearningEffortError, Number, is_traced, number, require_float64
+from ..errors import Given, LearningEffortError, Number, is_traced, number
 from ..files.describe import Described
 from ..learners.base import Learner, Weights
 from ..runtime import memory
+from ..runtime.fork import require_not_forked
 from ..runtime.modules import plain_method
+from ..runtime.precision import require_settings
 from . import unrolled
 from .effort import Effort, EffortSpace
 from .horizon import Objective, Steps
@@ -68,7 +70,7 @@ class Problem(Described):
         discount: Number = 0.99,
         reward_scale: Number = 1.0,
     ):
-        require_float64("Problem")
+        require_settings("Problem")
         if not isinstance(learner, Learner):
             raise LearningEffortError(f"The 'learner' of Problem must be a learner. Got {learner!r} instead.")
         controls = (controls,) if isinstance(controls, Control) else controls
@@ -151,6 +153,7 @@ class Problem(Described):
 
     def check_effort(self, effort: Given[Effort]) -> Effort:
         """`effort` in float64 and in its own tree. **Raises:** `LearningEffortError` if names or shapes do not fit."""
+        require_not_forked()
         return self.space.check(effort)
 
     def knots(self, control: Control) -> int:

@@ -26,6 +26,7 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.certificate import Method, Status
 from ..results.solution import History
+from ..runtime.optimizers import require_exact
 from .outcome import Outcome, stopped_after
 from .progress import Progress
 
@@ -83,6 +84,7 @@ class GradientAscent:
 
     def run(self, problem: Problem, effort: Effort, scale: Effort, progress: Progress) -> Outcome:
         """Ascend from `effort`; `scale` is the metric D, for the residual. The best effort met is handed back."""
+        require_exact(self.rule, effort, "GradientAscent")
         advance, state = projected(self.rule, problem, scale), self.rule.init(effort)
         progress.begin(self.iterations + 1)
         best, best_value = effort, -np.inf

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, PyTree
 
 from ..errors import DivergenceError, LearningEffortError
+from ..learners import ports
+from ..problem import unrolled
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout, kept_steps
 
 
 def check_learns(problem: Problem, effort: Effort) -> None:
     """**Raises:** `DivergenceError` if the loss at `effort` or at baseline is not finite or runs away, with an estimate
-    of the largest stable learning rate; `LearningEffortError` if the cost of `effort` is not finite."""
+    of the largest stable learning rate; `LearningEffortError` if the cost of `effort` is not finite, or the loss at step 0, or
+    its slope at a step where it is finite itself."""
     for name, given in (("without control", None), ("at the starting effort", effort)):
         rollout = _rollout(problem, given)
         loss, cost = np.asarray(rollout.loss), np.asarray(rollout.cost)
@@ -21,12 +26,19 @@ def check_learns(problem: Problem, effort: Effort) -> None:
         if sound.all():
             if np.isfinite(cost).all():
                 continue
-            raise LearningEffortError(
-                f"The cost {name} is not finite at step {int(np.argmin(np.isfinite(cost)))}: there is too much effort for this "
-                "cost. Start nearer to where it rests, or take a smaller beta or a cost that grows less, such as "
-                "le.costs.Quadratic."
-            )
+            raise LearningEffortError(_of_cost(cost, name))
         at = int(np.argmin(sound))
+        if not np.isfinite(loss[0]):
+            raise LearningEffortError(
+                f"The loss {name} is not finite at step 0, where nothing is learned yet (it is {loss[0]}). Look at the data, "
+                "at the weights to begin with, and at the loss: a logarithm or a square root of what is not above zero, say."
+            )
+        if np.isnan(loss[at]) and not _step_is_finite(problem, given, at - 1):
+            raise LearningEffortError(
+                f"The loss {name} is finite at step {at - 1}, and its slope with respect to the weights is not, at any "
+                "learning rate: something in the loss or in the network has no derivative there, as a square root or a norm at "
+                "zero. Write it so that it has one, for instance jnp.sqrt(x + 1e-12)."
+            )
         rate = float(problem.learner.step_size)
         largest = _largest_stable(problem, given, rate)
         known = hasattr(problem.learner, "learning_rate")
@@ -42,6 +54,38 @@ def check_learns(problem: Problem, effort: Effort) -> None:
             f"Learning diverges {name}: {setting}the loss is no longer finite or has grown a "
             f"million-fold at step {at} of {problem.horizon.length}. {hint}"
         )
+
+
+def _of_cost(cost: Float[np.ndarray, " N"], name: str) -> str:
+    """What is wrong with a cost that is not finite."""
+    at = int(np.argmin(np.isfinite(cost)))
+    if np.isnan(cost[at]):
+        return (
+            f"The cost {name} is not a number at step {at}: a logarithm or a square root of what is not above zero, say. Write "
+            "it so that it is finite throughout the bounds."
+        )
+    return (
+        f"The cost {name} is not finite at step {at}: there is too much effort for this cost. Start nearer to where it rests, "
+        "or take a smaller beta or a cost that grows less, such as le.costs.Quadratic."
+    )
+
+
+def _step_is_finite(problem: Problem, effort: Effort | None, k: int) -> bool:
+    """Whether step `k`, made with no length at all, leaves the state finite: 0 times a slope that is not finite is NaN."""
+    if ports.RATE not in problem.learner.ports:
+        return True
+    steps = jnp.array([k])
+    state = unrolled.unroll(problem.space, problem.objective, effort, steps).states
+    signals = {} if effort is None else problem.signals_at(effort, steps)
+    here, signals = jax.tree.map(lambda leaf: leaf[0], (state, signals))
+    if not _finite(here):
+        return True
+    return _finite(problem.learner.prepared().step(here, steps[0], {**signals, ports.RATE: jnp.array(-1.0)}))
+
+
+def _finite(tree: PyTree) -> bool:
+    """Whether all its numbers are."""
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
 
 
 def _largest_stable(problem: Problem, effort: Effort | None, rate: float) -> float | None:

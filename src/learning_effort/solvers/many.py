@@ -12,6 +12,7 @@ from ..problem.problem import Problem
 from ..results.solution import Solution
 from ..runtime.devices import tuning
 from ..runtime.interruption import Stop, Stopped, signals_request
+from ..runtime.precision import nans_allowed, require_settings
 from ..runtime.threads import in_threads
 from . import mapped
 from .coarse_to_fine import CoarseToFine
@@ -88,9 +89,10 @@ def solve_many(
     Ctrl-C came before all problems were begun, its `solutions` being what on_error="keep" returns then;
     `LearningEffortError` if something else than problems is given.
     """
+    require_settings("solve_many")
     choice(on_error, "on_error", "solve_many", ("raise", "keep"))
     work = _Work(_checked(problems), check_method(method, "solve_many"), progress, on_error == "keep")
-    with signals_request(work.stop):
+    with signals_request(work.stop), nans_allowed():
         answers = work.done()
     if on_error == "raise" and any(isinstance(answer, Failure) for answer in answers):
         raise SolvingInterrupted(answers)

@@ -20,6 +20,7 @@ from ..problem.problem import Problem, kept_steps
 from ..results.certificate import Certificate, Status
 from ..results.solution import History, Solution
 from ..runtime.interruption import Stop, Stopped, signals_request
+from ..runtime.precision import nans_allowed, require_settings
 from .coarse_to_fine import CoarseToFine
 from .divergence import check_learns
 from .outcome import Outcome
@@ -69,6 +70,7 @@ def solve(
     **Raises:** `LearningEffortError` for an effort that does not fit; `DivergenceError` if the learner itself diverges;
     `KeyboardInterrupt` if Ctrl-C comes before there is a value.
     """
+    require_settings("solve")
     if not isinstance(problem, Problem):
         raise LearningEffortError(f"'solve' takes a Problem. Got {shown(problem)} instead.")
     method = check_method(method, "solve")
@@ -100,6 +102,7 @@ def check_method(method: object, owner: str) -> Any:
     return method
 
 
+@nans_allowed()
 def search(problem: Problem, method: Solver, effort: Effort, starts: int, report: Progress) -> Solution:
     """What `solve` finds from `effort`, which fits, and `starts` − 1 others; `report` says when to stop.
 

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray, PyTree
 
-from ...errors import LearningEffortError, choice, count, is_traced, number, require_float64
+from ...errors import LearningEffortError, choice, count, is_traced, number
 from ...numerics import runge_kutta
+from ...runtime.precision import require_settings
 from ...tasks.base import Step
 from ..base import Learner, Signals
 from ..ports import RATE
@@ -53,7 +54,7 @@ class OrderParameterLearner(Learner):
     def _follow(self, learning_rate: Any, step_size: Any, method: Any, substeps: Any) -> None:
         """Check these and keep them. **Raises:** `LearningEffortError` if one is out of range."""
         name = type(self).__name__
-        require_float64(name)
+        require_settings(name)
         self.learning_rate = number(learning_rate, "learning_rate", name, 0.0, open_low=True)
         self.step_length = number(step_size, "step_size", name, 0.0, open_low=True)
         self.method = choice(method, "method", name, tuple(METHODS))
