@@ -83,6 +83,7 @@ CONTROLS = {
     "engagement by output": controls.Engagement(over="outputs", squared=True, cost=costs.NormDeviation(2.0)),
     "mixture": controls.MixtureControl(bounds=(-3, 3)),
     "initial weights": controls.InitialWeights(costs.Quadratic(0.1)),
+    "any port": controls.Control("rate", (-1, 1), rest=-1.0, cost=costs.Linear(0.1), knots=3),
 }
 #: One control for each port.
 EACH_PORT = [CONTROLS[name] for name in ("gain", "rate", "engagement by output", "mixture", "initial weights")]
@@ -91,6 +92,7 @@ COSTS = {
     "quadratic": costs.Quadratic(0.7),
     "exponential": costs.Exponential(0.3),
     "norm deviation": costs.NormDeviation(0.4),
+    "linear": costs.Linear(0.6),
 }
 
 
@@ -131,7 +133,8 @@ def moved(problem):
 def test_every_public_class_is_tried(module, base, registry):
     exported = {name: getattr(le, name) for name in le.__all__} | vars(module)
     public = {c for name, c in exported.items() if inspect.isclass(c) and issubclass(c, base) and not name.startswith("_")}
-    untried = public - {base, learners.GradientLearner} - {type(instance) for instance in registry.values()}
+    abstract = {tasks.Task, learners.Learner, learners.GradientLearner, costs.Cost}
+    untried = public - abstract - {type(instance) for instance in registry.values()}
     assert not untried, f"{untried}: no instance in the registry"
 
 
@@ -178,6 +181,8 @@ def test_a_cost_has_its_derivative_and_is_zero_at_its_least(name, rest):
     assert float(cost(least, rest)) == 0.0
     rng = np.random.default_rng(2)
     away = [e + 0.4 * rng.normal(size=e.shape) for e in least]
+    if isinstance(cost, costs.Linear):  # it is a price: below rest it is negative
+        away = [e + abs(a - e) for e, a in zip(least, away, strict=True)]
     assert float(cost(away, rest)) > 0.0
     for effort in ([np.full(s, rest) for s in shapes], least, away):
         slopes = jax.grad(lambda e: cost(e, rest))(effort)

@@ -11,6 +11,7 @@ from .analysis.certify import certify as certify
 from .analysis.sensitivity import sensitivities as sensitivities
 from .analysis.simulation import Simulation as Simulation
 from .analysis.simulation import simulate as simulate
+from .controls.base import Control as Control
 from .controls.engagement import Engagement as Engagement
 from .controls.gain import Gain as Gain
 from .controls.initial_weights import InitialWeights as InitialWeights

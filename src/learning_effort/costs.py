@@ -98,6 +98,20 @@ class Exponential(_OfBeta):
         return jnp.expm1(_weighed(self.beta, effort, rest))
 
 
+class Linear(_OfBeta):
+    """C = β Σ(g − r): a price β for every unit of effort; where it varies by element, C = Σ β_i(g_i − r_i). It is negative below
+    rest, so let rest be the lower bound. **Arguments:** `beta` β ≥ 0.
+    """
+
+    def __init__(self, beta: Varied = 1.0):
+        self.beta = varied(beta, "beta", "Linear", 0.0)
+
+    def __call__(self, effort: Arrays, rest: ForEach) -> Float[Array, ""]:
+        """β Σ(g − r)."""
+        each = zip(_for_each(self.beta, effort), effort, _for_each(rest, effort), strict=True)
+        return jnp.asarray(sum(jnp.sum(b * (e - r)) for b, e, r in each))
+
+
 class NormDeviation(_OfBeta):
     """C = β(‖g‖² − n)²/n, n the size of the effort: effort may move, its total may not. The rest value is ignored.
 

@@ -34,16 +34,20 @@ def why_not(problem: Problem) -> str | None:
 
 
 def hamiltonian_variation(problem: Problem, effort: Effort) -> float | None:
-    """The range of H − ∫ρμ·F dt over the horizon, as a share of the largest |v|; None where it says nothing."""
+    """The range of H − ∫ρμ·F dt over the horizon, as a share of the largest |v|; None where it says nothing. Where the end is worth
+    something of its own, over the updates, and as a share of the largest |v| or |μ·F|."""
     if why_not(problem) is not None:
         return None
-    invariant, reward = _along(problem, problem.check_effort(effort))
-    return float((invariant.max() - invariant.min()) / jnp.abs(reward).max())
+    invariant, reward, power = _along(problem, problem.check_effort(effort))
+    largest = jnp.abs(reward).max()
+    if float(problem.terminal_scale) > 0:  # the last state is worth something, but no power follows it
+        invariant, largest = invariant[:-1], jnp.maximum(largest, jnp.abs(power).max())
+    return float((invariant.max() - invariant.min()) / largest)
 
 
 @eqx.filter_jit
-def _along(problem: Problem, effort: Effort) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-    """H − ∫ρμ·F dt and v, both (N,)."""
+def _along(problem: Problem, effort: Effort) -> tuple[Float[Array, " N"], Float[Array, " N"], Float[Array, " N"]]:
+    """H − ∫ρμ·F dt, v and μ·F, all (N,)."""
     learned = unrolled.unroll(problem.space, problem.objective, effort)
     step = problem.learner.step_size
     worth = problem.discount ** (jnp.arange(problem.horizon.length) * step)
@@ -53,7 +57,7 @@ def _along(problem: Problem, effort: Effort) -> tuple[Float[Array, " N"], Float[
     power = jnp.append(sum(jax.tree.leaves(earned)), 0.0) / (step * worth)
     reward = problem.objective.reward(learned.losses, learned.costs)
     grown = -jnp.log(problem.discount) * step * (jnp.cumsum(power) - (power + power[0]) / 2)  # by trapezoids
-    return reward + power - grown, reward
+    return reward + power - grown, reward, power
 
 
 def _earned(costates: Float[Array, "N *W"], states: Float[Array, "N *W"]) -> Float[Array, " N-1"]:

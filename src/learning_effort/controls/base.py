@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from .. import costs as cost_functions
-from ..errors import Given, LearningEffortError, array, choice, is_traced, varied
+from ..errors import Given, LearningEffortError, Varied, array, choice, is_traced, varied
 from ..files.describe import Described
 from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS, Port, Shape
@@ -26,7 +26,12 @@ from .varying import each, fitted, in_time, is_number, moments
 
 
 class Control(Described):
-    """What every control has.
+    """Drives any port of a learner by its name; and what every control has.
+
+    The parameters are the port's signal itself, in the port's shape, one value for all of learning where the port is static.
+    Effort's key is the port's name, unless `name` says other.
+
+    **Arguments:** `port`, its name; and
 
     - `lower`, `upper`: the box, in units of the control's parameters; may be infinite.
     - `rest`: where the cost is zero, in units of what the cost is on. `cost`: a `Cost`, a function of effort (n,), or None.
@@ -40,13 +45,15 @@ class Control(Described):
     - `start`: where solvers begin (None: neutral); a number, or the parameters of one instant. Where bounds vary in time it is
       moved inside them.
     - `name`: its key in effort.
+
+    **Raises:** `LearningEffortError` for numbers out of range; a problem does, if its learner lacks the port.
     """
 
     kind = "controls"
-    port: ClassVar[str]
-    default_name: ClassVar[str]
-    static: ClassVar[bool] = False
+    default_name: ClassVar[str | None] = None
 
+    port: str = eqx.field(static=True)
+    static: bool = eqx.field(static=True, default=False, kw_only=True)
     lower: PyTree[Float[Array, "..."]]
     upper: PyTree[Float[Array, "..."]]
     rest: PyTree[Float[Array, "..."]]
@@ -55,6 +62,22 @@ class Control(Described):
     knots: int | None = eqx.field(static=True)
     interpolation: str = eqx.field(static=True)
     name: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        port: Given[str],
+        bounds: Given[tuple[Varied, Varied]] = (0, 1),
+        rest: Varied = 0.0,
+        cost: Given[cost_functions.Cost | None] = None,
+        knots: Given[int | None] = None,
+        interpolation: Given[str] = "hold",
+        start: Any = None,
+        name: Given[str | None] = None,
+    ):
+        if not (isinstance(port, str) and port.isidentifier()):
+            raise LearningEffortError(f"The 'port' of Control must be the name of a learner's port, a word. Got {port!r}.")
+        self.port = port
+        self._keep(bounds, rest, cost, knots, interpolation, start, name)
 
     def _keep(
         self,
@@ -101,7 +124,9 @@ class Control(Described):
             raise LearningEffortError(
                 f"The 'name' of {owner} must be a word of letters, digits and underscores. Got {name!r} instead."
             )
-        self.name = self.default_name if name is None else name
+        self.port = getattr(type(self), "port", None) or self.port  # a subclass says it for all its instances
+        self.static = type(self).static
+        self.name = (self.default_name or self.port) if name is None else name
 
     # What a subclass says -----------------------------------------------------------------------------------------
 
@@ -231,6 +256,12 @@ class Control(Described):
                 f"The 'bounds' of {type(self).__name__} must be (lower, upper) with lower nowhere above upper, and below it "
                 "somewhere. Are they reversed?"
             )
+
+    def for_learner(self, learner: Learner) -> Control:
+        """The same control as it is for a learner: one that drives any port varies in time, or not, as the port does."""
+        if type(self) is not Control:
+            return self
+        return replaced(self, static=self.port_of(learner).static)
 
     def check(self, learner: Learner) -> None:
         """**Raises:** `LearningEffortError` if the learner lacks the port, or has it static where the control is not (or the

@@ -17,12 +17,19 @@ class Knots:
     """`number` K of values over `steps` N, 1 ≤ K ≤ N.
 
     `interpolation`: "hold", step k uses knot ⌊kK/N⌋; or "linear", the knots lie evenly from step 0 to step N − 1 and are
-    joined by straight lines. A single knot is held.
+    joined by straight lines. A single knot is held. `updates`: knots are held over the N − 1 updates instead, step k using knot
+    ⌊kK/(N − 1)⌋ and the last step, which no update follows, the last knot.
     """
 
     number: int
     steps: int
     interpolation: str = "hold"
+    updates: bool = False
+
+    @property
+    def held_over(self) -> int:
+        """How many steps, or updates, held knots share."""
+        return self.steps - self.updates
 
     @property
     def held(self) -> bool:
@@ -38,7 +45,7 @@ class Knots:
     def positions(self) -> Float[np.ndarray, " K"]:
         """Where each knot lies, in steps: the first step that uses it, or where straight lines meet."""
         if self.held:
-            return np.ceil(np.arange(self.number) * self.steps / self.number)
+            return np.minimum(np.ceil(np.arange(self.number) * self.held_over / self.number), self.steps - 1)
         return np.linspace(0, self.steps - 1, self.number)
 
     def places(self, ks: Int[Array | np.ndarray, "*S"]) -> tuple[Int[Array, "*S"], Float[Array, "*S"] | None]:
@@ -46,7 +53,10 @@ class Knots:
         last = self.steps - 1
         ks = jnp.minimum(ks, last)
         if self.held:
-            return (ks if self.number == self.steps else ks * self.number // self.steps), None
+            if self.number == self.steps:
+                return ks, None
+            place = ks * self.number // self.held_over
+            return (jnp.minimum(place, self.number - 1) if self.updates else place), None
         position = ks * (self.number - 1) / last
         place = jnp.minimum(position.astype(int), self.number - 2)
         return place, position - place
@@ -76,7 +86,7 @@ class Knots:
             return np.interp(self.positions, np.arange(self.steps), values)
         if self.number == self.steps:
             return values
-        place = np.arange(self.steps) * self.number // self.steps
+        place = np.minimum(np.arange(self.steps) * self.number // self.held_over, self.number - 1)
         return np.bincount(place, values, self.number) / np.bincount(place, minlength=self.number)
 
     # Blocks of steps see a few knots, their window ------------------------------------------------------------------
@@ -86,7 +96,7 @@ class Knots:
         if self.one_a_step:
             return length
         if self.held:
-            return min(-(-(length - 1) * self.number // self.steps) + 1, self.number)
+            return min(-(-(length - 1) * self.number // self.held_over) + 1, self.number)
         return min(-(-(length - 1) * (self.number - 1) // (self.steps - 1)) + 2, self.number)
 
     def first(self, start: Int[Array, ""], length: int) -> Int[Array, ""]:

@@ -103,7 +103,7 @@ class Learner(Described):
         raise NotImplementedError
 
     def step(self, state: PyTree, k: Step, signals: Signals) -> PyTree:
-        """The state at step k + 1."""
+        """The state at step k + 1. `signals`: those that vary in time at step k, and static ones."""
         raise NotImplementedError
 
     def loss(self, state: PyTree, k: Step, signals: Signals) -> Float[Array, ""]:
@@ -113,6 +113,11 @@ class Learner(Described):
     def weights(self, state: PyTree) -> Weights:
         """The weights in a state, layer 1 first, for reports."""
         return [leaf for leaf in jax.tree.leaves(state) if eqx.is_inexact_array(leaf)]
+
+    def observables(self, state: PyTree, k: Step, signals: Signals) -> dict[str, Float[Array, "..."]]:
+        """What is worth watching in a state at step k, by name: overlaps, cosines, a loss of another kind. Rollouts, files and
+        datasets have them at the steps at which they have weights. Nothing, unless a learner says more."""
+        return {}
 
     def advance(self, state: PyTree, k: Step, signals: Signals) -> tuple[PyTree, Float[Array, ""]]:
         """Step and loss together, where work can be shared."""

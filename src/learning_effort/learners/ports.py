@@ -62,7 +62,8 @@ class Port:
     - `neutral`: the signal that leaves the learner alone: a number, or arrays of that shape.
     - `groups`: the sizes of the groups that the last axis falls into, the outputs of each task, say (None: one group).
     - `join`: a function of two signals that gives what both do together, or raises `Clash`; `alone`, unless said otherwise.
-    - `static`: whether its signal is one value for all of learning.
+    - `static`: whether its signal is one value for all of learning. It reaches `init`, and every `step` and `loss` as well, unless
+      it is `initial`: where learning starts, which only `init` is told.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Port:
     groups: tuple[int, ...] | None = None
     join: Callable[[Any, Any], Any] = alone
     static: bool = False
+    initial: bool = False
 
 
 def gain(shapes: Sequence[tuple[int, ...]]) -> Port:
@@ -95,7 +97,7 @@ def proportions(own: Float[Array | np.ndarray, " parts"]) -> Port:
 
 def initial_weights(shapes: Sequence[tuple[int, ...]], own: Sequence[Float[Array, "..."]]) -> Port:
     """Where learning starts: arrays of these shapes, `own` if nothing is changed."""
-    return Port(INITIAL_WEIGHTS, shapes, own, static=True)
+    return Port(INITIAL_WEIGHTS, shapes, own, static=True, initial=True)
 
 
 def named(*ports: Port) -> dict[str, Port]:
@@ -108,7 +110,7 @@ STANDARD: dict[str, dict[str, Any]] = {
     GAIN: {"join": by_layer},
     RATE: {"join": compounded},
     ATTENTION: {"neutral": 1.0, "join": multiplied},
-    INITIAL_WEIGHTS: {"static": True},
+    INITIAL_WEIGHTS: {"static": True, "initial": True},
 }
 
 

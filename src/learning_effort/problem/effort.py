@@ -34,11 +34,15 @@ def _is_number(given: Any) -> bool:
 
 
 class EffortSpace(eqx.Module):
-    """All efforts of `controls` on a `learner` over a `horizon`: their shapes and bounds, and what each sends and costs."""
+    """All efforts of `controls` on a `learner` over a `horizon`: their shapes and bounds, and what each sends and costs.
+
+    `on_updates`: held knots share the updates, where only the last state is worth anything, and not the states (theory.md §3.4).
+    """
 
     learner: Learner
     controls: tuple[Control, ...]
     horizon: Steps
+    on_updates: bool = eqx.field(static=True, default=False)
 
     def fitted_controls(self) -> tuple[Control, ...]:
         """The controls, with what of them varies read for the learner and their knots.
@@ -190,7 +194,7 @@ class EffortSpace(eqx.Module):
     def knots(self, control: Control) -> Knots:
         """Where a control's values lie in time."""
         number = control.knots or self.horizon.knots or self.horizon.length
-        return Knots(number, self.horizon.length, control.interpolation)
+        return Knots(number, self.horizon.length, control.interpolation, self.on_updates)
 
     def each(self, effort: Effort, function: Callable[[Knots, Any], Any]) -> Effort:
         """`function(knots, array)` on every array of the controls that vary in time; static ones as they are."""
@@ -237,6 +241,8 @@ class EffortSpace(eqx.Module):
             own = parameters[control.name]
             if control.static:
                 costs = costs + control.cost_of(own, self.learner)
+                if not control.port_of(self.learner).initial:
+                    self._send(signals, control, self._repeated(control.signal(own, self.learner), ks.size))
                 continue
             self._send(signals, control, jax.vmap(lambda p, c=control: c.signal(p, self.learner))(own))
             costs = costs + control.costs(own, self.learner, self.knots(control), ks)
@@ -268,6 +274,10 @@ class EffortSpace(eqx.Module):
         """A control at its start, which is moved inside bounds that vary."""
         start = self._throughout(control, control.start_parameters(self.learner))
         return jax.tree.map(jnp.clip, start, *control.box(self.learner, self.knots(control)))
+
+    def _repeated(self, signal: Any, steps: int) -> Any:
+        """A static signal at each of so many steps: `step` and `loss` take it as they take any other."""
+        return jax.tree.map(lambda s: jnp.broadcast_to(s, (steps, *jnp.shape(s))), signal)
 
     def _throughout(self, control: Control, parameters: PyTree) -> PyTree:
         """The parameters of one instant at every knot: leading axis K, unless the control is static."""

@@ -42,6 +42,11 @@ class Steps(Described):
         """N, the number of states."""
         return self.n
 
+    @property
+    def last(self) -> int | Float[Array, ""]:
+        """N − 1, the last step that counts."""
+        return self.n - 1 if self.used is None else self.used - 1
+
     def weights(
         self, steps: Int[Array | np.ndarray, " S"], step_size: Float[ArrayLike, ""], discount: Float[ArrayLike, ""]
     ) -> Float[Array, " S"]:
@@ -52,15 +57,16 @@ class Steps(Described):
 
 
 class Objective(NamedTuple):
-    """What learning is worth: V = Σ_k γ^{t_k} (−ηL_k − C_k) Δt (theory.md §1).
+    """What learning is worth: V = Σ_k γ^{t_k} (−ηL_k − C_k) Δt − a γ^{t_{N−1}} L_{N−1} (theory.md §1).
 
-    `horizon`; `step_size` Δt; `discount` γ; `reward_scale` η.
+    `horizon`; `step_size` Δt; `discount` γ; `reward_scale` η; `terminal_scale` a.
     """
 
     horizon: Steps
     step_size: Float[Array, ""]
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
+    terminal_scale: Float[Array, ""]
 
     def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
@@ -74,11 +80,20 @@ class Objective(NamedTuple):
         self, ks: Int[Array | np.ndarray, " S"], losses: Float[Array, " S"], costs: Float[Array, " S"]
     ) -> Float[Array, ""]:
         """What steps `ks` add to V."""
-        return jnp.sum(self.weights(ks) * self.reward(losses, costs))
+        return jnp.sum(self.weights(ks) * self.reward(losses, costs)) - self.terminal(ks, losses)
+
+    def terminal(self, ks: Int[Array | np.ndarray, " S"], losses: Float[Array, " S"]) -> Float[Array, ""]:
+        """a γ^{t_{N−1}} L_{N−1}, if step N − 1 is one of `ks`; otherwise zero."""
+        return jnp.sum(jnp.where(ks == self.horizon.last, self.terminal_weights(ks) * losses, 0.0))
+
+    def terminal_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+        """a γ^{t_{N−1}} at step N − 1, zero at others."""
+        last = self.horizon.last
+        return jnp.where(ks == last, self.terminal_scale * self.discount ** (last * self.step_size), 0.0)
 
     def loss_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂L at steps `ks`."""
-        return -self.reward_scale * self.weights(ks)
+        return -self.reward_scale * self.weights(ks) - self.terminal_weights(ks)
 
     def cost_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂C at steps `ks`."""

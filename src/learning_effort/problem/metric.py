@@ -26,7 +26,8 @@ def metric(problem: Problem) -> Effort:
     """
     loss = problem.thinned_rollout(None, jnp.zeros(1, int)).loss
     weights = problem.weights(jnp.arange(problem.horizon.length))
-    scale = problem.reward_scale * jnp.sum(weights * loss) / jnp.sum(weights)
+    at_end = problem.objective.terminal(jnp.arange(problem.horizon.length), jnp.asarray(loss))
+    scale = (problem.reward_scale * jnp.sum(weights * loss) + at_end) / jnp.sum(weights)
     floor = FLOOR * jnp.maximum(scale, 1e-6)
     result = problem.space.knot_weights(weights)
     tiny = 1e-12 * weights.sum() / problem.horizon.length

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.base import Control
 from ..errors import Given, LearningEffortError, Number, is_traced, number
@@ -26,13 +27,16 @@ from .horizon import Objective, Steps
 
 #: A gradient takes so many arrays of effort's size, and so many curves over all steps.
 EFFORTS, CURVES = 6, 12
+#: What observables cannot be called: curves that every rollout has.
+TAKEN = ("loss", "cost", "reward", "effort", "weights")
 
 
 class Rollout(NamedTuple):
     """Learning under one effort, at all N states.
 
     `times` t_k = kΔt; `loss` L, `cost` C (undiscounted, summed over controls) and `reward` v = −ηL − C, all (N,);
-    `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …).
+    `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …). `observables`, what else the learner has to
+    show, by name, (N, …) each.
     """
 
     times: Float[Array | np.ndarray, " N"]
@@ -40,13 +44,15 @@ class Rollout(NamedTuple):
     cost: Float[Array | np.ndarray, " N"]
     reward: Float[Array | np.ndarray, " N"]
     weights: Sequence[Float[Array | np.ndarray, "N ..."]]
+    observables: Mapping[str, Float[Array | np.ndarray, "N ..."]] = MappingProxyType({})
 
 
 class Problem(Described):
-    """V(g) = Σ_k γ^{t_k} (−ηL_k − C_k) Δt, for a learner under controls over a horizon.
+    """V(g) = Σ_k γ^{t_k} (−ηL_k − C_k) Δt − a γ^{t_{N−1}} L_{N−1}, for a learner under controls over a horizon.
 
     **Arguments:** `learner`; `controls`, one or a list; `horizon`, such as `le.Steps(16000)`; `discount` γ in (0, 1]
-    per unit of time; `reward_scale` η ≥ 0.
+    per unit of time; `reward_scale` η ≥ 0, what performance on the way is worth; `terminal_scale` a ≥ 0, what it is worth at the
+    end, whatever the length of a step. With η = 0 and a > 0 only the last state counts, and held knots share the N − 1 updates.
 
     `value`, `value_and_gradient` and `rollout` are plain functions of effort: they can be compiled, mapped and
     differentiated forwards.
@@ -61,6 +67,8 @@ class Problem(Described):
     horizon: Steps
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
+    terminal_scale: Float[Array, ""]
+    on_updates: bool = eqx.field(static=True, default=False)
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Problem(Described):
         horizon: Given[Steps | int],
         discount: Number = 0.99,
         reward_scale: Number = 1.0,
+        terminal_scale: Number = 0.0,
     ):
         require_settings("Problem")
         if not isinstance(learner, Learner):
@@ -85,12 +94,16 @@ class Problem(Described):
                 f"The 'horizon' of Problem must be a horizon, such as le.Steps(1000). Got {horizon!r} instead."
             )
         self.learner = learner
-        self.controls = tuple(controls)
+        self.controls = tuple(control.for_learner(learner) for control in controls)
         self.horizon = horizon
         self.discount = number(discount, "discount", "Problem", 0.0, 1.0, open_low=True)
         self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
+        self.terminal_scale = number(terminal_scale, "terminal_scale", "Problem", 0.0)
+        known = not (is_traced(reward_scale) or is_traced(terminal_scale))
+        self.on_updates = known and float(self.reward_scale) == 0.0 < float(self.terminal_scale)
         self.controls = self.space.fitted_controls()
         self._require_arrays()
+        self._require_names()
         self.space.require_fitting()
         self._require_room()
 
@@ -113,6 +126,18 @@ class Problem(Described):
             "Try problem.thinned_rollout(effort, steps), with weights at some steps only.",
         )
 
+    def _require_names(self) -> None:
+        """**Raises:** `LearningEffortError` if what the learner has to show is not named, or is named as curves of files are."""
+        if type(self.learner).observables is Learner.observables:
+            return
+        shown_ = jax.eval_shape(lambda: self.learner.observables(self.learner.init({}), 0, {}))
+        wrong = [n for n in shown_ if not (isinstance(n, str) and n.isidentifier()) or n in TAKEN or n.startswith("weights_")]
+        if wrong:
+            raise LearningEffortError(
+                f"The 'observables' of {type(self.learner).__name__} must be named by words other than {', '.join(TAKEN)}. Got "
+                f"{', '.join(map(repr, wrong))}."
+            )
+
     def _require_arrays(self) -> None:
         """**Raises:** `LearningEffortError` for a part that is neither an array nor static: it cannot be compiled or mapped."""
         for path, leaf in jax.tree_util.tree_leaves_with_path(self):
@@ -126,12 +151,12 @@ class Problem(Described):
     @property
     def space(self) -> EffortSpace:
         """All efforts: their shapes, their bounds, what they send to the learner and what they cost."""
-        return EffortSpace(self.learner, self.controls, self.horizon)
+        return EffortSpace(self.learner, self.controls, self.horizon, self.on_updates)
 
     @property
     def objective(self) -> Objective:
         """What losses and costs are worth."""
-        return Objective(self.horizon, self.learner.step_size, self.discount, self.reward_scale)
+        return Objective(self.horizon, self.learner.step_size, self.discount, self.reward_scale, self.terminal_scale)
 
     # Effort -------------------------------------------------------------------------------------------------------
 
@@ -171,6 +196,12 @@ class Problem(Described):
     def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
         return self.objective.weights(ks)
+
+    def worth(self, rollout: Rollout) -> float:
+        """V, of a rollout's losses and costs at all steps."""
+        ks = np.arange(self.horizon.length)
+        weights = np.asarray(self.weights(ks))
+        return float(weights @ rollout.reward) - float(self.objective.terminal(ks, jnp.asarray(rollout.loss)))
 
     # What a user asks ---------------------------------------------------------------------------------------------
 
@@ -240,7 +271,20 @@ def _rollout(problem: Problem, effort: Effort | None, steps: Int[Array, " T"] | 
     learned = unrolled.unroll(problem.space, problem.objective, effort, steps)
     times = jnp.arange(problem.horizon.length) * problem.learner.step_size
     reward = problem.objective.reward(learned.losses, learned.costs)
-    return Rollout(times, learned.losses, learned.costs, reward, problem.learner.weights(learned.states))
+    weights = problem.learner.weights(learned.states)
+    observables = _observables(problem, effort, learned.states, jnp.arange(times.size) if steps is None else steps)
+    return Rollout(times, learned.losses, learned.costs, reward, weights, observables)
+
+
+def _observables(
+    problem: Problem, effort: Effort | None, states: PyTree, steps: Int[Array, " T"]
+) -> dict[str, Float[Array, "T ..."]]:
+    """What the learner has to show of `states` (T, …), which it is in at `steps`, by name."""
+    learner = problem.learner.prepared()
+    if type(learner).observables is Learner.observables:
+        return {}
+    signals = {} if effort is None else problem.signals_at(effort, steps)
+    return jax.vmap(learner.observables)(states, steps, signals)
 
 
 #: Weights are kept at no more times than this.

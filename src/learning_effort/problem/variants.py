@@ -82,6 +82,7 @@ def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
     if learner is None:
         return None
     steps = problem.horizon.length
+    longer = -(-steps // factor) if float(problem.terminal_scale) == 0.0 else max(round((steps - 1) / factor), 1) + 1
 
     def fitting(knots: int | None) -> int | None:
         return None if knots == steps else knots
@@ -89,7 +90,7 @@ def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
     return replaced(
         problem,
         learner=learner,
-        horizon=Steps(-(-steps // factor), fitting(problem.horizon.knots)),
+        horizon=Steps(longer, fitting(problem.horizon.knots)),
         controls=tuple(c if c.static else replaced(c, knots=fitting(c.knots)) for c in problem.controls),
     )
 

@@ -51,6 +51,9 @@ def of_solution(solution: Any) -> xarray.Dataset:
         for i, weights in enumerate(rollout.weights):
             dims = ("weight_time", *(f"weights_{i}_{j}" for j in range(weights.ndim - 1)))
             variables[f"weights_{kind}_{i}"] = (dims, weights, {"long_name": f"weights {i + 1} under {kind}"})
+        for name, array in rollout.observables.items():
+            dims = ("weight_time", *(f"{name}_{j}" for j in range(array.ndim - 1)))
+            variables[f"{name}_{kind}"] = (dims, array, {"long_name": f"{name} under {kind}"})
     coordinates: dict[str, Any] = {
         "time": ("time", times, {"long_name": "time", "units": "learning rate × steps"}),
         "weight_time": ("weight_time", solution.weight_times),
@@ -85,6 +88,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
         "stages": json.dumps([_plain(stage) for stage in solution.stages]),
         "notes": json.dumps(list(solution.notes)),
         "certificate": json.dumps(solution.certificate.described()),
+        "observables": json.dumps(list(solution.rollout.observables)),
         "effort_layers": json.dumps({n: len(p) if isinstance(p, list) else 0 for n, p in solution.effort.items()}),
         "effort_knots": json.dumps({n: None if k is None else dataclasses.asdict(k) for n, k in solution.knots.items()}),
     }
@@ -187,6 +191,7 @@ def _require_whole(fields: dict[str, Any]) -> None:
         "curves": n > 0 and all(curve.shape == (n,) for r in (rollout, baseline) for curve in r[:4]),
         "steps of weights": kept.ndim == 1 and kept.size > 0 and 0 <= kept.min() <= kept.max() < n,
         "weights": shapes[0] == shapes[1] != [] and all(shape[:1] == kept.shape for shape in shapes[0]),
+        "observables": all(a.shape[:1] == kept.shape for r in (rollout, baseline) for a in r.observables.values()),
         "history": {course.shape for course in fields["history"].values()} == {fields["history"]["value"].shape[:1]},
         "starts": not counted or fields["starts"].shape == fields["optima"].shape == (fields["starts"].size,),
         "stages": fits(fields["stages"], tuple[Stage, ...]),
@@ -226,7 +231,9 @@ def _rollout(dataset: xarray.Dataset, kind: str) -> Rollout:
     while f"weights_{kind}_{len(weights)}" in dataset:
         weights.append(_numbers(dataset, f"weights_{kind}_{len(weights)}"))
     loss, cost, reward = (_numbers(dataset, f"{name}_{kind}") for name in ("loss", "cost", "reward"))
-    return Rollout(_numbers(dataset, "time"), loss, cost, reward, weights)
+    watched = json.loads(dataset.attrs.get("observables", "[]"))
+    observables = {name: _numbers(dataset, f"{name}_{kind}") for name in watched}
+    return Rollout(_numbers(dataset, "time"), loss, cost, reward, weights, observables)
 
 
 def _plain(stage: Stage) -> dict[str, Any]:

@@ -62,9 +62,8 @@ class _Curve(NamedTuple):
 def _curve(problem: Problem, effort: Effort | None) -> _Curve:
     """How learning goes under an effort."""
     rollout = problem.thinned_rollout(effort, kept_steps(problem))
-    weights = problem.weights(jnp.arange(problem.horizon.length))
     rises = jnp.maximum(jnp.diff(rollout.loss), 0).sum()
-    return _Curve(float(weights @ rollout.reward), float(rises), float(jnp.ptp(rollout.loss)))
+    return _Curve(problem.worth(rollout), float(rises), float(jnp.ptp(rollout.loss)))
 
 
 def _alike(coarse: _Curve, exact: _Curve) -> bool:

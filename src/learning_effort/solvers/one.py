@@ -170,7 +170,7 @@ def solution_of(
     steps = kept_steps(problem)
     rollout, baseline = (jax.tree.map(np.asarray, problem.thinned_rollout(e, steps)) for e in (effort, None))
     weights = np.asarray(problem.weights(np.arange(problem.horizon.length)))
-    value, baseline_value = (float(weights @ r.reward) for r in (rollout, baseline))
+    value, baseline_value = problem.worth(rollout), problem.worth(baseline)
     return Solution(
         problem=problem,
         effort=effort,
