@@ -99,8 +99,8 @@ class Exponential(_OfBeta):
 
 
 class Linear(_OfBeta):
-    """C = β Σ(g − r): a price β for every unit of effort; where it varies by element, C = Σ β_i(g_i − r_i). It is negative below
-    rest, so let rest be the lower bound. **Arguments:** `beta` β ≥ 0.
+    """C = β Σ(g − r): a price β for every unit of effort; where it varies by element, C = Σ β_i(g_i − r_i). It is
+    negative below rest, so let rest be the lower bound. **Arguments:** `beta` β ≥ 0.
     """
 
     def __init__(self, beta: Varied = 1.0):

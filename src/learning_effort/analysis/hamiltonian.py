@@ -34,8 +34,10 @@ def why_not(problem: Problem) -> str | None:
 
 
 def hamiltonian_variation(problem: Problem, effort: Effort) -> float | None:
-    """The range of H − ∫ρμ·F dt over the horizon, as a share of the largest |v|; None where it says nothing. Where the end is worth
-    something of its own, over the updates, and as a share of the largest |v| or |μ·F|."""
+    """The range of H − ∫ρμ·F dt over the horizon, as a share of the largest |v|; None where it says nothing.
+
+    Where the end is worth something of its own, over the updates, and as a share of the largest |v| or |μ·F|.
+    """
     if why_not(problem) is not None:
         return None
     invariant, reward, power = _along(problem, problem.check_effort(effort))

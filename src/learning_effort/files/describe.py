@@ -155,7 +155,10 @@ def _made(owner: type[eqx.Module], fields: dict[str, Any]) -> eqx.Module:
 
 
 def _default(owner: type[eqx.Module], field: dataclasses.Field) -> Any:
-    """What the class says for a field that is not said, or its constructor. **Raises:** `LearningEffortError` if it must be said."""
+    """What the class, or its constructor, has for a field that is not said.
+
+    **Raises:** `LearningEffortError` if it must be said.
+    """
     if isinstance(said := getattr(owner, field.name, None), (str, bool)):
         return said
     if field.default is not dataclasses.MISSING:

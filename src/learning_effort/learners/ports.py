@@ -62,8 +62,8 @@ class Port:
     - `neutral`: the signal that leaves the learner alone: a number, or arrays of that shape.
     - `groups`: the sizes of the groups that the last axis falls into, the outputs of each task, say (None: one group).
     - `join`: a function of two signals that gives what both do together, or raises `Clash`; `alone`, unless said otherwise.
-    - `static`: whether its signal is one value for all of learning. It reaches `init`, and every `step` and `loss` as well, unless
-      it is `initial`: where learning starts, which only `init` is told.
+    - `static`: whether its signal is one value for all of learning. It reaches `init`, and every `step` and `loss` as well,
+      unless it is `initial`: where learning starts, which only `init` is told.
     """
 
     name: str

@@ -36,7 +36,7 @@ def _is_number(given: Any) -> bool:
 class EffortSpace(eqx.Module):
     """All efforts of `controls` on a `learner` over a `horizon`: their shapes and bounds, and what each sends and costs.
 
-    `on_updates`: held knots share the updates, where only the last state is worth anything, and not the states (theory.md §3.4).
+    `on_updates`: only the last state is worth anything, so held knots share the updates, not the states (theory.md §3.4).
     """
 
     learner: Learner

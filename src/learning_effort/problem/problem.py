@@ -35,8 +35,8 @@ class Rollout(NamedTuple):
     """Learning under one effort, at all N states.
 
     `times` t_k = kΔt; `loss` L, `cost` C (undiscounted, summed over controls) and `reward` v = −ηL − C, all (N,);
-    `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …). `observables`, what else the learner has to
-    show, by name, (N, …) each.
+    `weights`, a list of arrays (N, …), layer 1 first; over a task set (N, tasks, …). `observables`, what else the learner has
+    to show, by name, (N, …) each.
     """
 
     times: Float[Array | np.ndarray, " N"]
@@ -51,8 +51,9 @@ class Problem(Described):
     """V(g) = Σ_k γ^{t_k} (−ηL_k − C_k) Δt − a γ^{t_{N−1}} L_{N−1}, for a learner under controls over a horizon.
 
     **Arguments:** `learner`; `controls`, one or a list; `horizon`, such as `le.Steps(16000)`; `discount` γ in (0, 1]
-    per unit of time; `reward_scale` η ≥ 0, what performance on the way is worth; `terminal_scale` a ≥ 0, what it is worth at the
-    end, whatever the length of a step. With η = 0 and a > 0 only the last state counts, and held knots share the N − 1 updates.
+    per unit of time; `reward_scale` η ≥ 0, what performance on the way is worth; `terminal_scale` a ≥ 0, what it is worth at
+    the end, whatever the length of a step. With η = 0 and a > 0 only the last state counts, and held knots share the N − 1
+    updates.
 
     `value`, `value_and_gradient` and `rollout` are plain functions of effort: they can be compiled, mapped and
     differentiated forwards.
@@ -127,7 +128,7 @@ class Problem(Described):
         )
 
     def _require_names(self) -> None:
-        """**Raises:** `LearningEffortError` if what the learner has to show is not named, or is named as curves of files are."""
+        """**Raises:** `LearningEffortError` if what the learner has to show has no name, or one that files need."""
         if type(self.learner).observables is Learner.observables:
             return
         shown_ = jax.eval_shape(lambda: self.learner.observables(self.learner.init({}), 0, {}))
