@@ -51,7 +51,7 @@ def in_time(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether it is one number for all."""
-    return not isinstance(value, (list, tuple, InTime)) and jnp.ndim(value) == 0
+    return not isinstance(value, (list, tuple, str, InTime)) and jnp.ndim(value) == 0
 
 
 def each(value: Any, count: int) -> list[Any]:

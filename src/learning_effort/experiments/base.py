@@ -29,6 +29,19 @@ class Result:
     solutions: dict
     dataset: Any
 
+    def __repr__(self) -> str:
+        """What it is of, in a line."""
+        sizes = f"{len(self.solutions)} solutions, a dataset of {len(self.dataset.data_vars)} variables"
+        return f"Result({self.experiment!r}, {sizes})"
+
+    def _repr_html_(self) -> str:
+        """The result as notebooks show it: its findings, and its figure."""
+        from ..figures.style import as_png
+        from ..files.html import table
+
+        rows = [(("holds: " if f.holds else "does not hold: ") + f.name, f.measured) for f in self.experiment.findings(self)]
+        return table(self.experiment.name, rows, self.experiment.description, as_png(self.experiment.figure(self)))
+
 
 #: Every experiment that has been defined, by its name.
 KNOWN: dict[str, type[Experiment]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from .style import BASELINE, CONTROL, label, legend_below, panels
+from .style import BASELINE, CONTROL, DIVERGING, RISING, label, legend_below, panels
 
 TIME = "time (learning rate × steps)"
 #: The most moments at which the policy is drawn.
@@ -24,7 +24,10 @@ def policy_figure(policy):
     low, high = (edge([*policy.valid, *optimal, *alone]) for edge in (min, max))
     inside = (policy.weights >= low) & (policy.weights <= high)
     some = np.unique(np.linspace(0, len(times) - 1, MOMENTS).round().astype(int))
-    image = axis.pcolormesh(times[some], policy.weights[inside], policy.gain[some][:, inside].T, shading="nearest")
+    gain = np.asarray(policy.gain[some][:, inside]).T
+    most = float(np.abs(gain).max())
+    signed = {"cmap": DIVERGING, "vmin": -most, "vmax": most} if (gain < 0).any() else {"cmap": RISING}
+    image = axis.pcolormesh(times[some], policy.weights[inside], gain, shading="nearest", **signed)
     image.set_rasterized(True)
     figure.colorbar(image, ax=axis, label="best gain g*(w, t)")
     outlined = {"path_effects": [withStroke(linewidth=3.5, foreground="white")]}

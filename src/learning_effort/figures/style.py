@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from matplotlib import figure as matplotlib_figure
 
 from ..files.disk import replace_file
 
 CONTROL, BASELINE = "#D55E00", "#0072B2"
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+#: Colours of numbers with a sign, and of numbers without.
+DIVERGING, RISING = "RdBu_r", "viridis"
+
+
+class Figure(matplotlib_figure.Figure):
+    """A figure that notebooks show by themselves, once, whether or not pyplot is there: pyplot does not know of it."""
+
+    def _repr_png_(self) -> bytes:
+        """The figure as notebooks show it."""
+        return as_png(self, 100)
+
+
+def as_png(figure: matplotlib_figure.Figure, dots: float = 55) -> bytes:
+    """A figure as PNG, with so many dots an inch."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=dots)
+    return content.getvalue()
 
 
 def panels(rows: int, columns: int, width: float = 3.4, height: float = 2.6):
@@ -17,9 +35,16 @@ def panels(rows: int, columns: int, width: float = 3.4, height: float = 2.6):
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.ticklabel_format(useOffset=False)
+        plain(axis)
     return figure, axes
+
+
+def plain(axis) -> None:
+    """Axes without the box's top and right sides, whose ticks say what they are, without an offset."""
+    axis.spines[["top", "right"]].set_visible(False)
+    for side in (axis.xaxis, axis.yaxis):
+        if hasattr(side.get_major_formatter(), "set_useOffset"):
+            side.get_major_formatter().set_useOffset(False)
 
 
 def label(axis, x: str, y: str, title: str, legend: bool = True) -> None:

@@ -14,8 +14,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from ..controls.base import Control
+from ..controls.varying import is_number
 from ..errors import Given, LearningEffortError, Number, is_traced, number
 from ..files.describe import Described
+from ..files.html import table
 from ..learners.base import Learner, Weights
 from ..runtime import memory
 from ..runtime.fork import require_not_forked
@@ -107,6 +109,31 @@ class Problem(Described):
         self._require_names()
         self.space.require_fitting()
         self._require_room()
+
+    def __repr__(self) -> str:
+        """What it is made of, in a line."""
+        controls = ", ".join(f"{type(c).__name__} {c.name!r}" for c in self.controls)
+        learner, steps = type(self.learner).__name__, self.horizon.length
+        return f"Problem({learner}, {controls}, steps={steps}, discount={_said(self.discount)})"
+
+    def _repr_html_(self) -> str:
+        """The problem as notebooks show it: a short table."""
+        learner = self.learner
+        arrays = jax.eval_shape(lambda: learner.weights(learner.init({})))
+        weights = " and ".join(" × ".join(map(str, w.shape)) or "1" for w in arrays)
+        rows: list[tuple[str, object]] = [
+            ("learner", f"{type(learner).__name__}, weights {weights}"),
+            ("task", type(getattr(learner, "task", None)).__name__),
+            ("horizon", f"{self.horizon.length} steps of {_said(learner.step_size)}"),
+            ("discount γ", _said(self.discount)),
+            ("reward scale η", _said(self.reward_scale)),
+        ]
+        for c in self.controls:
+            cost = "nothing" if c.cost is None else f"{type(c.cost).__name__}({_said(getattr(c.cost, 'beta', ''))})"
+            values = "one value" if c.static else f"{self.knots(c)} values in time, {c.interpolation}"
+            box = f"[{_said(c.lower)}, {_said(c.upper)}]"
+            rows.append((f"control {c.name}", f"{type(c).__name__} in {box}, rest {_said(c.rest)}, cost {cost}, {values}"))
+        return table("Problem", rows)
 
     def _require_room(self) -> None:
         """**Raises:** `LearningEffortError` if an effort and what a gradient takes beside it do not fit into memory."""
@@ -250,6 +277,13 @@ class Problem(Described):
     def costates(self, effort: Given[Effort]) -> Weights:
         """The shadow prices p_k = ∂V/∂w_k (theory.md §4) of the learner's `weights`: a list of arrays (N, …), layer 1 first."""
         return _costates(self, self.check_effort(effort))
+
+
+def _said(number: Any) -> str:
+    """A number in short; that it varies, or is not known yet."""
+    if is_number(number):
+        return "not known yet" if is_traced(number) else f"{float(number):g}"
+    return "" if isinstance(number, str) else "varying"
 
 
 @eqx.filter_jit

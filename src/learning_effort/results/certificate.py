@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files.html import table
+
 #: Learning in which the loss varies by less than this share of its largest value is called a plateau.
 PLATEAU = 1e-2
 #: Curvatures nearer to zero than this are called flat; the cost's own curvature is one.
@@ -269,6 +271,13 @@ class Certificate:
             gap = self.exact_value - self.value
             text += f" The exact solution is worth {abs(gap):.3g} {'more' if gap > 0 else 'less'}."
         return text
+
+    def _repr_html_(self) -> str:
+        """The certificate as notebooks show it: its figures that are known, and its sentence."""
+        names = ("residual", "share_at_bounds", "gain_over_baseline", "curvature", "constant_value", "neutral_value",
+                 "never_learn_value", "hamiltonian", "exact_value")
+        known = [(name.replace("_", " "), value) for name in names if (value := getattr(self, name)) is not None]
+        return table("Certificate", [("status", self.status.value), *known], after=self.sentence)
 
     # Files --------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..controls.knots import Knots
 from ..errors import Given, LearningEffortError
+from ..files.html import table
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
@@ -76,6 +78,22 @@ class Solution:
             f"residual={self.certificate.residual:.1e}, controls={sorted(self.effort)}, gradients={self.gradients})"
         )
 
+    def _repr_html_(self) -> str:
+        """The solution as notebooks show it: a short table, what is known of it, and a small figure."""
+        rows: list[tuple[str, object]] = [
+            ("value", self.value),
+            ("baseline", self.baseline_value),
+            ("gain over baseline", self.value - self.baseline_value),
+            ("status", self.status.value),
+            ("controls", ", ".join(sorted(self.effort))),
+            ("gradients", self.gradients),
+            ("seconds", f"{self.seconds:.1f}"),
+        ]
+        from ..figures.style import as_png
+
+        after = " ".join((self.certificate.sentence, *self.notes))
+        return table(f"Solution by {self.method}", rows, after, as_png(self.plot()))
+
     @property
     def status(self) -> Status:
         """How the search ended."""
@@ -123,11 +141,26 @@ class Solution:
         signals = self.problem.signals_at(self.problem.check_effort(self.effort), self.weight_steps)
         return np.asarray(self.problem.learner.accuracy(self.rollout.weights, self.weight_steps, signals))
 
-    def plot(self) -> Figure:
-        """A matplotlib Figure: loss, reward and effort, with the baseline."""
+    def plot(
+        self,
+        ax: Any = None,
+        kind: Given[str] = "all",
+        others: Given[Sequence[Solution]] = (),
+        labels: Given[Sequence[str] | None] = None,
+    ) -> Figure | Any:
+        """The solution, and `others` beside it, drawn with their baselines.
+
+        **Arguments:** `kind`: "all" (loss, reward, effort), or "loss", "reward", "cost", "effort" (a panel a control), "map"
+        (every number of a control that has many, with its sign) or "weights"; `ax`, matplotlib axes to draw into, as many as
+        there are panels (None: a figure of its own); `labels`, what each solution is called, this one first.
+
+        **Returns:** the matplotlib Figure, which notebooks show; `ax` where it is given.
+
+        **Raises:** `LearningEffortError` for another kind, or other numbers of axes or labels.
+        """
         from ..figures.solution import plot_solution
 
-        return plot_solution(self)
+        return plot_solution(self, ax, kind, others, labels)
 
     def to_xarray(self) -> xarray.Dataset:
         """The solution as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 
 from ...measures import by_level
-from ..style import CONTROL, CYCLE, band, label, panels
+from ..style import CONTROL, CYCLE, RISING, band, label, panels
 
 TIME = "time (learning rate × steps)"
 
@@ -21,7 +21,7 @@ def assimilation_figure(result):
     levels = np.moveaxis(by_level(d["semantic_effort"].values), -1, 0)
     digits = np.moveaxis(d["mnist_effort"].values, -1, 0)
     names = ["root", *(f"level {i}" for i in range(2, len(levels))), "leaves"]
-    colours = [colormaps["viridis"](c / 10) for c in range(10)]
+    colours = [colormaps[RISING](c / 10) for c in range(10)]
     parts = {
         "semantic": ("semantic hierarchy", zip(levels, names, CYCLE, strict=False)),
         "mnist": ("ten digits", zip(digits, map(str, range(10)), colours, strict=True)),

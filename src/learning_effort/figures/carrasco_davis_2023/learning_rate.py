@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..style import BASELINE, label, panels
+from ..style import BASELINE, RISING, label, panels
 
 TIME = "time (learning rate × steps)"
 SYMBOLS = {"gamma": "discount γ", "beta": "cost β"}
@@ -26,7 +26,7 @@ def learning_rate_figure(result):
             curves = dataset[f"{quantity}_{field}"].sel(rest=rest).values
             for value, curve in zip(values, curves, strict=True):
                 shown = 1 + curve if quantity == "rate" else curve
-                axis.plot(time, shown, color=colormaps["viridis"](norm(value)), linewidth=1.0)
+                axis.plot(time, shown, color=colormaps[RISING](norm(value)), linewidth=1.0)
             if quantity == "loss":
                 axis.plot(time, dataset["loss_baseline"], color=BASELINE, linestyle="--", label="baseline")
             else:
@@ -34,5 +34,5 @@ def learning_rate_figure(result):
                 axis.set_ylim(0.95 + dataset.attrs["lower"], 1.05 + dataset.attrs["upper"])
             title = f"{'abcd'[column]}  {SYMBOLS[field].split()[1]} varied, rest {rest:g}".replace("-", "−")
             label(axis, TIME, text, title if quantity == "rate" else "")
-        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes[:, column], label=SYMBOLS[field], location="bottom", aspect=30)
+        figure.colorbar(ScalarMappable(norm, RISING), ax=axes[:, column], label=SYMBOLS[field], location="bottom", aspect=30)
     return figure

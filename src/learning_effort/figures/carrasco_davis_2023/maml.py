@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..style import BASELINE, CONTROL, label, panels
+from ..style import BASELINE, CONTROL, RISING, label, panels
 
 SPLITS = (("training", CONTROL, "o"), ("test", BASELINE, "s"))
 
@@ -33,11 +33,11 @@ def maml_figure(result):
             row[3].plot(lengths, losses.sum(1) * step, **line)
             row[3].axhline(drawn.sum() * step, color=colour, linestyle="--", label=f"drawn, {name}")
             for n, curve in zip(lengths, losses, strict=True):
-                axis.plot(at[shown] + 1, curve[shown], color=colormaps["viridis"](norm(n)), linewidth=1.0)
+                axis.plot(at[shown] + 1, curve[shown], color=colormaps[RISING](norm(n)), linewidth=1.0)
             axis.plot(at[shown] + 1, drawn[shown], color="0.4", linestyle="--", label="drawn weights")
             axis.set(xscale="log", yscale="log")
             label(axis, "state of learning (first is 1)", "mean loss L", f"{name}, {title}")
         label(row[0], optimised, "loss, start and one step ahead", f"one step, {title}")
         label(row[3], optimised, "cumulative loss (loss × time)", f"sum over {at.size} steps, {title}")
-    figure.colorbar(ScalarMappable(norm, "viridis"), ax=list(axes), label=optimised, aspect=40)
+    figure.colorbar(ScalarMappable(norm, RISING), ax=list(axes), label=optimised, aspect=40)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..style import BASELINE, CONTROL, label, panels
+from ..style import BASELINE, CONTROL, RISING, label, panels
 
 TIME = "time (learning rate × steps)"
 SYMBOLS = {
@@ -54,7 +54,7 @@ def sweeps_figure(result):
             for value, curve in zip(values, dataset[f"{quantity}_{field}"].values, strict=True):
                 used = np.isfinite(curve)
                 at = np.arange(curve.size)[used] * (1 / value if field == "steps" else rate)
-                axis.plot(at, curve[used], color=colormaps["viridis"](norm(value)), lw=0.8)
+                axis.plot(at, curve[used], color=colormaps[RISING](norm(value)), lw=0.8)
             label(axis, "time / horizon" if field == "steps" else TIME, text, symbol if quantity == "gain" else "")
-        figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes[:, column], label=symbol, location="bottom", aspect=30)
+        figure.colorbar(ScalarMappable(norm, RISING), ax=axes[:, column], label=symbol, location="bottom", aspect=30)
     return figure

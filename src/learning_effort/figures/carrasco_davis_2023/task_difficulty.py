@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..style import BASELINE, label, panels
+from ..style import BASELINE, RISING, label, panels
 
 
 def difficulty_figure(result):
@@ -12,7 +12,7 @@ def difficulty_figure(result):
     d = result.dataset
     loss, digits = d["loss"].values, d["digit"].values
     figure, axes = panels(1, 2, width=4.6, height=3.8)
-    image = axes[0].imshow(loss, cmap="viridis")
+    image = axes[0].imshow(loss, cmap=RISING)
     places = np.arange(len(digits))
     axes[0].set(xticks=places, xticklabels=digits, yticks=places, yticklabels=digits)
     bar = figure.colorbar(image, ax=axes[0])
