@@ -72,6 +72,13 @@ LEARNERS = {
 }
 #: Those that learn by order parameters, without a task.
 TASKLESS = {"curriculum", "dropout", "autoencoder"}
+#: A control for each port that only they have.
+ORDER_PORTS = [
+    controls.Control("share", cost=costs.Linear(0.1)),
+    controls.Control("activation", rest=1.0, cost=costs.Quadratic(0.1), knots=3),
+    controls.Control("test_scale", (0, 2), rest=1.0),
+    controls.Control("noise", rest=0.3, cost=costs.Quadratic(0.1), knots=4, interpolation="linear"),
+]
 #: Those whose problem cannot be rebuilt from a file, because the module is the user's.
 UNBOUND = {"sampled", "sampled in batches"}
 
@@ -97,8 +104,8 @@ COSTS = {
 
 
 def driving(learner):
-    """A control for each port that the learner has."""
-    return [control for control in EACH_PORT if control.port in learner.ports]
+    """A control for each port that the learner has, but for difficulty, which is not driven with share."""
+    return [control for control in (*EACH_PORT, *ORDER_PORTS) if control.port in learner.ports]
 
 
 def problem_of(learner, given, discount=0.8):
@@ -203,7 +210,7 @@ def test_each_cost_is_paid_in_a_problem():
 def test_each_port_of_every_learner_is_driven():
     for name, learner in LEARNERS.items():
         if name in TASKLESS:
-            assert "rate" in learner.port_shapes
+            assert set(learner.port_shapes) - {"difficulty"} == {control.port for control in driving(learner)}
             continue
         assert set(learner.port_shapes) == {control.port for control in EACH_PORT}, name
 

@@ -1,4 +1,4 @@
-"""The paper's experiments, by name."""
+"""The papers' experiments, by name."""
 
 from .base import Experiment, Finding, Result
 from .carrasco_davis_2023.category_assimilation import CategoryAssimilation
@@ -17,12 +17,16 @@ from .carrasco_davis_2023.task_modulation import TaskModulation
 from .carrasco_davis_2023.task_switch import TaskSwitch
 from .carrasco_davis_2023.tractability import Tractability
 from .labels import Label, chosen
+from .mignacco_mori_2025.denoising_schedule import DenoisingSchedule
+from .mignacco_mori_2025.optimal_curriculum import OptimalCurriculum
+from .mignacco_mori_2025.optimal_dropout import OptimalDropout
 from .registry import registry
 
 __all__ = [
     "CategoryAssimilation",
     "CategoryEngagement",
     "ClassProportion",
+    "DenoisingSchedule",
     "Experiment",
     "Finding",
     "GainGaussians",
@@ -32,6 +36,8 @@ __all__ = [
     "LearningRate",
     "Maml",
     "Nonlinear",
+    "OptimalCurriculum",
+    "OptimalDropout",
     "OptimalProportion",
     "Result",
     "SingleNeuron",

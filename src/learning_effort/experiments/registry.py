@@ -17,6 +17,9 @@ from .carrasco_davis_2023.task_engagement import TaskEngagement
 from .carrasco_davis_2023.task_modulation import TaskModulation
 from .carrasco_davis_2023.task_switch import TaskSwitch
 from .carrasco_davis_2023.tractability import Tractability
+from .mignacco_mori_2025.denoising_schedule import DenoisingSchedule
+from .mignacco_mori_2025.optimal_curriculum import OptimalCurriculum
+from .mignacco_mori_2025.optimal_dropout import OptimalDropout
 
 _experiments = (
     SingleNeuron,
@@ -36,6 +39,9 @@ _experiments = (
     Nonlinear,
     TaskDifficulty,
     Tractability,
+    OptimalCurriculum,
+    OptimalDropout,
+    DenoisingSchedule,
 )
-#: Every experiment by the name it has on the command line, in the paper's order.
+#: Every experiment by the name it has on the command line, in the papers' order.
 registry = {e.name: e for e in _experiments}

@@ -1,0 +1,1 @@
+"""Figures of the experiments of Mignacco & Mori (arXiv 2507.07907)."""
