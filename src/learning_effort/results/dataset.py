@@ -1,4 +1,4 @@
-"""Solutions as labelled arrays, on disk and back (format 2; format 1, of version 0.1.0, is read too)."""
+"""Solutions as labelled arrays (docs/results.md), on disk and back (format 3; 1, of version 0.1.0, and 2 are read too)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from ..runtime.random_keys import GENERATOR
 from .certificate import Certificate, Method, Stage, Status
+from .settings import settings_in
 
 if TYPE_CHECKING:
     import xarray
 
 #: The format of the files that are written.
-FORMAT = 2
+FORMAT = 3
 #: A problem that is bound to a file gives its effort the same value, to this share.
 SAME = 1e-6
 #: What a solver's history holds, an entry an iteration.
 COURSES = ("value", "residual", "gradients", "seconds")
 #: The kinds of NumPy's whole numbers.
 WHOLE = "iu"
+#: The units of times.
+UNITS = "learning rate × steps"
 #: What is said in words is cut here.
 LONGEST = 10_000
 
@@ -43,6 +46,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
     import xarray as xr
 
     times = solution.rollout.times
+    keys = _keys(solution.effort)
     variables: dict[str, Any] = {}
     for kind, rollout in (("control", solution.rollout), ("baseline", solution.baseline)):
         for name in ("loss", "cost", "reward"):
@@ -54,24 +58,29 @@ def of_solution(solution: Any) -> xarray.Dataset:
         for name, array in rollout.observables.items():
             dims = ("weight_time", *(f"{name}_{j}" for j in range(array.ndim - 1)))
             variables[f"{name}_{kind}"] = (dims, array, {"long_name": f"{name} under {kind}"})
+    for name in ("value", "baseline_value", "neutral_value"):
+        variables[name] = ((), getattr(solution, name), {"long_name": name.replace("_", " "), "units": "loss × time"})
     coordinates: dict[str, Any] = {
-        "time": ("time", times, {"long_name": "time", "units": "learning rate × steps"}),
-        "weight_time": ("weight_time", solution.weight_times),
-        "weight_step": ("weight_time", solution.weight_steps),
+        "time": ("time", times, {"long_name": "time", "units": UNITS}),
+        "weight_time": ("weight_time", solution.weight_times, {"long_name": "times at which weights are kept", "units": UNITS}),
+        "weight_step": ("weight_time", solution.weight_steps, {"long_name": "steps at which weights are kept"}),
+        "iteration": ("iteration", np.arange(len(solution.history.value)), {"long_name": "iteration of the solver"}),
     }
     for name, parts in solution.effort.items():
         knots = solution.knots[name]
         if knots is not None:
             at = np.interp(knots.positions, np.arange(times.size), times)
-            coordinates[f"knot_{name}"] = (f"knot_{name}", at, {"long_name": f"times of the knots of '{name}'"})
-        for i, part in enumerate(parts if isinstance(parts, list) else [parts]):
-            key = f"effort_{name}.{i}" if isinstance(parts, list) else f"effort_{name}"
-            first = f"{key}.0" if knots is None else f"knot_{name}"
-            dims = (first, *(f"{key}.{j}" for j in range(1, part.ndim)))
+            of_knots = {"long_name": f"times of the knots of '{name}'", "units": UNITS, "interpolation": knots.interpolation}
+            coordinates[f"knot_{name}"] = (f"knot_{name}", at, of_knots)
+        for key, part in zip(keys[name], parts if isinstance(parts, list) else [parts], strict=True):
+            first = f"{key}_axis_0" if knots is None else f"knot_{name}"
+            dims = (first, *(f"{key}_axis_{j}" for j in range(1, part.ndim)))
             variables[key] = (dims[: part.ndim], part, {"long_name": f"effort '{name}'"})
     for name in COURSES:
-        variables[f"history_{name}"] = ("iteration", getattr(solution.history, name))
+        said_of_it = {"long_name": f"{name} at each iteration"}
+        variables[f"history_{name}"] = ("iteration", getattr(solution.history, name), said_of_it)
     if solution.starts is not None:
+        coordinates["start"] = ("start", np.arange(len(solution.starts)), {"long_name": "number of the start"})
         variables["starts"] = ("start", solution.starts, {"long_name": "value that each start reached"})
         variables["optima"] = ("start", solution.optima, {"long_name": "number of the optimum that each start reached"})
     said: dict[str, Any] = {
@@ -81,6 +90,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
         "neutral_value": solution.neutral_value,
         "gradients": solution.gradients,
         "seconds": solution.seconds,
+        **({} if solution.compile_seconds is None else {"compile_seconds": solution.compile_seconds}),
         "generator": GENERATOR,
         "status": solution.status.value,
         "reason": solution.reason,
@@ -89,10 +99,24 @@ def of_solution(solution: Any) -> xarray.Dataset:
         "notes": json.dumps(list(solution.notes)),
         "certificate": json.dumps(solution.certificate.described()),
         "observables": json.dumps(list(solution.rollout.observables)),
+        **solution.settings,
+        "effort_variables": json.dumps(keys),
         "effort_layers": json.dumps({n: len(p) if isinstance(p, list) else 0 for n, p in solution.effort.items()}),
         "effort_knots": json.dumps({n: None if k is None else dataclasses.asdict(k) for n, k in solution.knots.items()}),
     }
     return xr.Dataset(variables, coordinates, said)
+
+
+def _keys(effort: Effort) -> dict[str, list[str]]:
+    """The variables of each control's effort: its name; with the number of its layer, where there is one for each."""
+    keys: dict[str, list[str]] = {}
+    for name, parts in effort.items():
+        own = [f"effort_{name}_{i}" for i in range(len(parts))] if isinstance(parts, list) else [f"effort_{name}"]
+        taken = {key for others in keys.values() for key in others} | {f"effort_{other}" for other in effort if other != name}
+        while taken & set(own):
+            own = [f"{key}_" for key in own]
+        keys[name] = own
+    return keys
 
 
 def write_solution(solution: Any, path: Given[str | os.PathLike[str]]) -> None:
@@ -143,9 +167,11 @@ def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> d
             f"{path} is of format {int(given['format'])}; this version reads up to {FORMAT}. Upgrade learning-effort."
         )
     effort: dict[str, Any] = {}
+    keys = json.loads(given["effort_variables"]) if int(given["format"]) >= 3 else {}
     for name, layers in json.loads(given["effort_layers"]).items():
-        parts = [_numbers(dataset, f"effort_{name}.{i}") for i in range(layers)]
-        effort[name] = parts if layers else _numbers(dataset, f"effort_{name}")
+        before = [f"effort_{name}.{i}" for i in range(layers)] if layers else [f"effort_{name}"]
+        parts = [_numbers(dataset, key) for key in keys.get(name, before)]
+        effort[name] = parts if layers else parts[0]
     if problem is None:
         problem = rebuild(json.loads(given.get("problem", "null")), lambda i: dataset[f"problem_{i}"].values)
     several = "starts" in dataset
@@ -165,6 +191,8 @@ def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> d
         "seconds": float(given["seconds"]),
         "starts": _numbers(dataset, "starts") if several else None,
         "optima": _numbers(dataset, "optima", WHOLE) if several else None,
+        "told": settings_in(given),
+        "compile_seconds": float(given["compile_seconds"]) if "compile_seconds" in given else None,
         "notes": tuple(printable(note, LONGEST) for note in json.loads(given.get("notes", "[]"))),
     }
     known = _format_2 if "examination" in json.loads(given["certificate"]) else _format_1

@@ -17,6 +17,7 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
 from .certificate import Certificate, Stage, Status
+from .settings import Setting, settings_of
 
 if TYPE_CHECKING:  # loaded where they are used
     import xarray
@@ -48,7 +49,8 @@ class Solution:
     - `problem`: None if the solution was loaded and its problem could not be rebuilt.
     - `starts`: the value that each start reached, in order; `optima`: for each, the number of the optimum it reached, 0
       being the best. None for a single start.
-    - `notes`: what else is to be known of the answer, a sentence each.
+    - `notes`: what else is to be known of the answer, a sentence each. `told`: the settings that its file told.
+    - `compile_seconds`: how many of the `seconds` went into tracing and compiling; None if that is not known.
     """
 
     problem: Problem | None
@@ -70,6 +72,8 @@ class Solution:
     starts: Float[np.ndarray, " starts"] | None = None
     optima: Int[np.ndarray, " starts"] | None = None
     notes: tuple[str, ...] = ()
+    told: dict[str, Setting] = dataclasses.field(default_factory=dict)
+    compile_seconds: float | None = None
 
     def __repr__(self) -> str:
         """What it is, in a line."""
@@ -87,7 +91,7 @@ class Solution:
             ("status", self.status.value),
             ("controls", ", ".join(sorted(self.effort))),
             ("gradients", self.gradients),
-            ("seconds", f"{self.seconds:.1f}"),
+            ("seconds", f"{self.seconds:.1f}{self._of_it()}"),
         ]
         from ..figures.style import as_png
 
@@ -98,6 +102,11 @@ class Solution:
     def status(self) -> Status:
         """How the search ended."""
         return self.certificate.status
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """γ, η, Δt, and each control's bounds, rest and cost, by the names that attributes of its dataset have."""
+        return self.told if self.problem is None else settings_of(self.problem)
 
     @property
     def interrupted(self) -> bool:
@@ -122,9 +131,15 @@ class Solution:
             rows.append(("best constant", self.certificate.constant_value))
         lines = [f"  {name:<18}{value:>18.10g}" for name, value in rows]
         lines.append(f"  {'gradients':<18}{self.gradients:>18d}")
-        lines.append(f"  {'seconds':<18}{self.seconds:>18.1f}")
+        lines.append(f"  {'seconds':<18}{self.seconds:>18.1f}{self._of_it()}")
         said = (self.reason, self.certificate.sentence, *(f"Note: {note}" for note in self.notes))
         return "\n".join([f"Solved by {self.method}", *lines, *(f"  {sentence}" for sentence in said)])
+
+    def _of_it(self) -> str:
+        """How the seconds were spent, where that is known."""
+        if self.compile_seconds is None:
+            return ""
+        return f"  (compiling {self.compile_seconds:.1f}, solving {max(self.seconds - self.compile_seconds, 0.0):.1f})"
 
     def starts_in_words(self) -> str:
         """What several starts reached: each distinct optimum's value and how many starts reached it."""

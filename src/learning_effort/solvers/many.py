@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, overload
 from ..errors import Given, LearningEffortError, choice, shown
 from ..problem.problem import Problem
 from ..results.solution import Solution
+from ..runtime.compiling import compiled_seconds
 from ..runtime.devices import tuning
 from ..runtime.interruption import Stop, Stopped, signals_request
 from ..runtime.precision import nans_allowed, require_settings
@@ -185,16 +186,17 @@ class _Work:
             if self.stop.requested:
                 yield from ((index, _not_begun(index)) for index in group)
                 continue
-            begun = time.perf_counter()
+            begun, before = time.perf_counter(), compiled_seconds()
             report = Progress(self.progress, self.stop)
             outcomes = self._tried(next(iter(group)), mapped.outcomes, list(group.values()), method, report)
             seconds = (time.perf_counter() - begun) / len(group)
+            compiled = (compiled_seconds() - before) / len(group)
             for place, index in enumerate(group):
                 if isinstance(outcomes, Failure):
                     yield index, dataclasses.replace(outcomes, index=index)
                 else:
                     problem, outcome = self.problems[index], outcomes[place]
-                    yield index, self._tried(index, mapped.found, problem, outcome, method.name, seconds)
+                    yield index, self._tried(index, mapped.found, problem, outcome, method.name, seconds, compiled)
 
 
 def _not_begun(index: int) -> Failure:

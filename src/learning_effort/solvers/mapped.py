@@ -50,12 +50,13 @@ def outcomes(group: list[Problem], method: QuasiNewton, report: Progress) -> lis
         report.close()
 
 
-def found(problem: Problem, outcome: Outcome, name: str, seconds: float) -> Solution:
-    """The solution of a problem from what solver `name` found on a horizon that may be longer, in so many `seconds`."""
+def found(problem: Problem, outcome: Outcome, name: str, seconds: float, compiled: float) -> Solution:
+    """The solution of a problem from what solver `name` found on a horizon that may be longer, in so many `seconds`,
+    of which so many went into compiling."""
     start = problem.initial_effort()
     outcome = outcome._replace(effort=jax.tree.map(_crop, outcome.effort, start))
     check_found(problem, start, outcome)
-    return solution_of(problem, outcome, name, int(outcome.gradients[-1]), seconds)
+    return solution_of(problem, outcome, name, int(outcome.gradients[-1]), seconds, compiled)
 
 
 def _crop(given: Float[Array, "..."], wanted: Float[Array, "..."]) -> Float[Array, "..."]:

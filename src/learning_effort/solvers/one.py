@@ -19,6 +19,7 @@ from ..problem.metric import metric
 from ..problem.problem import Problem, kept_steps
 from ..results.certificate import Certificate, Status
 from ..results.solution import History, Solution
+from ..runtime.compiling import compiled_seconds
 from ..runtime.interruption import Stop, Stopped, signals_request
 from ..runtime.precision import nans_allowed, require_settings
 from .coarse_to_fine import CoarseToFine
@@ -114,7 +115,7 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
         report.begin()
         check_learns(problem, effort)
         scale, report.stage = _metric(problem), OWN_STEPS
-        begun = time.perf_counter()
+        begun, compiled = time.perf_counter(), compiled_seconds()
         for start in range(starts):
             report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
             from_here = effort if start == 0 else another_start(problem, effort, start)
@@ -133,7 +134,8 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
         best = _in_time(best, len(outcomes), starts, report.stop.requested)
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
-    return solution_of(problem, best, method.name, gradients, time.perf_counter() - begun, **several)
+    seconds, compiled = time.perf_counter() - begun, compiled_seconds() - compiled
+    return solution_of(problem, best, method.name, gradients, seconds, compiled, **several)
 
 
 def check_found(problem: Problem, effort: Effort, outcome: Outcome) -> None:
@@ -158,13 +160,14 @@ def solution_of(
     name: str,
     gradients: int,
     seconds: float,
+    compiled: float,
     starts: Float[np.ndarray, " starts"] | None = None,
     optima: Int[np.ndarray, " starts"] | None = None,
 ) -> Solution:
     """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate.
 
-    **Arguments:** `name` of the solver, in words, where the outcome does not say what it did; `gradients` and `seconds` of the
-    whole search; `starts` and `optima` of several starts.
+    **Arguments:** `name` of the solver, in words, where the outcome does not say what it did; `gradients`, `seconds` and
+    those of them that it `compiled`, of the whole search; `starts` and `optima` of several starts.
     """
     effort = jax.tree.map(np.asarray, outcome.effort)
     steps = kept_steps(problem)
@@ -197,6 +200,7 @@ def solution_of(
         seconds=seconds,
         starts=starts,
         optima=optima,
+        compile_seconds=min(compiled, seconds),
         notes=problem.learner.notes(frozenset(c.port for c in problem.controls)),
     )
 
