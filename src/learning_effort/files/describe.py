@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ class Described(eqx.Module):
     kind: ClassVar[str | None] = None
     file_name: ClassVar[str | None] = None
 
-    def __new__(cls, *arguments: Any, **keywords: Any) -> Self:
+    def __new__(cls, *arguments: Any, **keywords: Any) -> Any:
         """**Raises:** `LearningEffortError` in a process that was forked, before an array is made there, or unpickled."""
         require_not_forked()
         return super().__new__(cls)
