@@ -8,6 +8,8 @@ from . import learners as learners
 from . import losses as losses
 from . import tasks as tasks
 from .analysis.certify import certify as certify
+from .analysis.frontier import Frontier as Frontier
+from .analysis.frontier import frontier as frontier
 from .analysis.sensitivity import sensitivities as sensitivities
 from .analysis.simulation import Simulation as Simulation
 from .analysis.simulation import simulate as simulate
@@ -25,6 +27,7 @@ from .learners.order_parameters import DenoisingAutoencoder as DenoisingAutoenco
 from .learners.order_parameters import DropoutCommittee as DropoutCommittee
 from .learners.sampled import SampledNetwork as SampledNetwork
 from .learners.tanh import TanhNetwork as TanhNetwork
+from .problem.budget import Budget as Budget
 from .problem.horizon import Steps as Steps
 from .problem.problem import Problem as Problem
 from .problem.problem import Rollout as Rollout

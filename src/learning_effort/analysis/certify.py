@@ -13,6 +13,7 @@ from ..problem.box import scaled_residual, share_at_bounds
 from ..problem.metric import metric
 from ..results.certificate import PLATEAU, Certificate, Examination
 from ..results.solution import Solution
+from ..solvers.budgets import priced
 from .comparisons import best_constant_value, exact_value, never_learn_value
 from .curvature import smallest_curvature
 from .hamiltonian import hamiltonian_variation, why_not
@@ -32,6 +33,7 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
     if problem is None:
         raise LearningEffortError("This solution has no problem to certify it against. Bind it with le.load(path, problem=…).")
     count(products, "products", "certify")
+    problem = priced(problem, solution.certificate.budgets)
     scale = eqx.filter_jit(metric)(problem)
     value, gradient = problem.value_and_gradient(solution.effort)
     curvature = smallest_curvature(problem, solution.effort, products, scale=scale)
@@ -50,7 +52,7 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
         solution.certificate,
         residual=float(scaled_residual(problem, problem.check_effort(solution.effort), gradient, scale)),
         share_at_bounds=share_at_bounds(problem, solution.effort),
-        value=float(value),
+        value=float(solution.value) if problem.budget else float(value),
         examination=Examination(
             curvature=curvature,
             hamiltonian=hamiltonian_variation(problem, solution.effort),

@@ -28,6 +28,8 @@ def why_not(problem: Problem) -> str | None:
         return f"{type(problem.learner).__name__} does not follow a gradient step by step"
     if not problem.learner.is_stationary:
         return "what is learned or judged changes during learning"
+    if problem.budget:
+        return "a budget links all moments"
     finest = min(FINE, problem.horizon.length)
     coarse = [f"'{c.name}' has {problem.knots(c)}" for c in problem.space.varying if problem.knots(c) < finest]
     return f"controls have fewer than {finest} values in time: {', '.join(coarse)}" if coarse else None

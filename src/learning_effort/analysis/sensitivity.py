@@ -21,6 +21,7 @@ from ..problem.box import held
 from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.solution import Solution
+from ..solvers.budgets import priced
 
 
 def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..."]]:
@@ -39,12 +40,13 @@ def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..
     problem = solution.problem
     if problem is None:
         raise LearningEffortError("This solution has no problem to differentiate. Bind it with le.load(path, problem=…).")
+    problem = priced(problem, solution.certificate.budgets)
     effort = problem.check_effort(solution.effort)
     slopes = eqx.apply_updates(_slopes(problem, effort), _bounds(problem, effort))
     found: dict[str, float | np.ndarray] = {}
     for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
         name = _name(path, problem)
-        if name.startswith("horizon.") or ".start" in name:
+        if name.startswith("horizon.") or ".start" in name or name.endswith((".price", ".stiffness")):
             continue
         found[name] = float(slope) if slope.ndim == 0 else np.asarray(slope)
     return found
@@ -81,13 +83,16 @@ def _value(problem: Problem, effort: Effort) -> Float[Array, ""]:
     @jax.checkpoint
     def segment(state, start):
         ks = start + jnp.arange(length)
-        signals, costs = space.applied(space.parameters_at(effort, ks), ks)
+        parameters = space.parameters_at(effort, ks)
+        signals, costs = space.applied(parameters, ks)
+        spent = jnp.sum(objective.budget_weights(ks) * space.counted(parameters, ks), axis=1)
 
         def body(state, inputs):
             return learner.advance(state, *inputs)
 
         after, losses = jax.lax.scan(body, state, (ks, signals))
-        return after, objective.value(ks, losses, costs)
+        return after, (objective.value(ks, losses, costs), spent)
 
     state = learner.init(space.static_signals(effort))
-    return jax.lax.scan(segment, state, jnp.arange(number) * length)[1].sum()
+    values, spent = jax.lax.scan(segment, state, jnp.arange(number) * length)[1]
+    return values.sum() - objective.penalty(spent.sum(0))

@@ -18,6 +18,8 @@ from ..controls.varying import moments
 from ..errors import Given, LearningEffortError, NotNumbers, floats, is_traced, shown
 from ..learners.base import Learner
 from ..learners.ports import Clash
+from ..runtime.modules import replaced
+from .budget import Budget
 from .horizon import Steps
 
 #: An effort is inside its box to this share of the box's width.
@@ -43,6 +45,7 @@ class EffortSpace(eqx.Module):
     controls: tuple[Control, ...]
     horizon: Steps
     on_updates: bool = eqx.field(static=True, default=False)
+    budgets: tuple[Budget, ...] = ()
 
     def fitted_controls(self) -> tuple[Control, ...]:
         """The controls, with what of them varies read for the learner and their knots.
@@ -62,6 +65,7 @@ class EffortSpace(eqx.Module):
             raise LearningEffortError(
                 f"Every control of a Problem needs a name of its own. Got {names}; give one of them name='…'."
             )
+        self._require_budgets(names)
         joined: dict[str, tuple[Any, list[str]]] = {}
         for control in self.controls:
             signal, port = control.signal(control.neutral_parameters(self.learner), self.learner), control.port
@@ -239,14 +243,49 @@ class EffortSpace(eqx.Module):
         costs = jnp.zeros(ks.shape)
         for control in self.controls:
             own = parameters[control.name]
+            paid = control.cost is not None and not self.budgeted(control)
             if control.static:
-                costs = costs + control.cost_of(own, self.learner)
+                costs = costs + control.cost_of(own, self.learner) if paid else costs
                 if not control.port_of(self.learner).initial:
                     self._send(signals, control, self._repeated(control.signal(own, self.learner), ks.size))
                 continue
             self._send(signals, control, jax.vmap(lambda p, c=control: c.signal(p, self.learner))(own))
-            costs = costs + control.costs(own, self.learner, self.knots(control), ks)
+            costs = costs + control.costs(own, self.learner, self.knots(control), ks) if paid else costs
         return signals, costs
+
+    def budgeted(self, control: Control) -> bool:
+        """Whether a budget counts a control's own cost, so that it is not paid for in the value."""
+        return any(budget.cost is None and budget.covers(control.name) for budget in self.budgets)
+
+    def counted(self, parameters: Effort, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, "budgets S"]:
+        """What each budget counts at steps `ks`, per unit of time, from what `parameters_at` gave."""
+        rows = []
+        for budget in self.budgets:
+            row = jnp.zeros(ks.shape)
+            for control in self.controls:
+                if not budget.covers(control.name):
+                    continue
+                counting = control if budget.cost is None else replaced(control, cost=budget.cost)
+                own = parameters[control.name]
+                if control.static:
+                    row = row + counting.cost_of(own, self.learner)
+                else:
+                    row = row + counting.costs(own, self.learner, self.knots(control), ks)
+            rows.append(row)
+        return jnp.stack(rows) if rows else jnp.zeros((0, ks.size))
+
+    def _require_budgets(self, names: list[str]) -> None:
+        """**Raises:** `LearningEffortError` for a budget of a control that is not there, or of a cost that is None."""
+        for budget in self.budgets:
+            strange = [name for name in budget.of or () if name not in names]
+            if strange:
+                raise LearningEffortError(f"The 'of' of Budget must name controls, {names}. Got {', '.join(strange)}.")
+            free = [c.name for c in self.controls if budget.covers(c.name) and c.cost is None]
+            if budget.cost is None and free:
+                raise LearningEffortError(
+                    f"A Budget counts the cost of '{free[0]}', which is None. Give that control a cost, or the budget one of "
+                    "its own, such as le.costs.Linear(1.0)."
+                )
 
     def signals_at(self, effort: Effort, ks: Int[Array | np.ndarray, " S"]) -> dict[str, Any]:
         """The ports' signals at steps `ks`, each with a leading axis S."""
@@ -256,6 +295,8 @@ class EffortSpace(eqx.Module):
         """What the neutral effort costs over all steps, which have these `weights`."""
         constant, varying = jnp.zeros(()), jnp.zeros(())
         for c in self.controls:
+            if self.budgeted(c):
+                continue
             neutral = c.neutral_parameters(self.learner)
             if not c.cost_in_time:
                 constant = constant + c.cost_of(neutral, self.learner)

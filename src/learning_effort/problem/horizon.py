@@ -13,6 +13,7 @@ from ..controls.knots import check_knots
 from ..errors import Given, Number, count, is_traced
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
+from .budget import Budget
 
 
 class Steps(Described):
@@ -67,6 +68,8 @@ class Objective(NamedTuple):
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
     terminal_scale: Float[Array, ""]
+    budgets: tuple[Budget, ...] = ()
+    on_updates: bool = False
 
     def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
@@ -94,6 +97,22 @@ class Objective(NamedTuple):
     def loss_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂L at steps `ks`."""
         return -self.reward_scale * self.weights(ks) - self.terminal_weights(ks)
+
+    def budget_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, "budgets S"]:
+        """What an instant's effort counts in each budget: Δt, or γ^{t_k}Δt; nothing at the last where only updates count."""
+        plain = self.horizon.weights(ks, self.step_size, jnp.ones(()))
+        rows = [self.weights(ks) if budget.discounted else plain for budget in self.budgets]
+        weights = jnp.stack(rows) if rows else jnp.zeros((0, ks.size))
+        return jnp.where(ks == self.horizon.last, 0.0, weights) if self.on_updates else weights
+
+    def penalty(self, spent: Float[Array, " budgets"]) -> Float[Array, ""]:
+        """What budgets take off the value in an augmented Lagrangian; nothing, unless a solver has priced them."""
+        return jnp.asarray(sum((budget.penalty(own) for budget, own in zip(self.budgets, spent, strict=True)), jnp.zeros(())))
+
+    def prices(self, spent: Float[Array, " budgets"]) -> Float[Array, " budgets"]:
+        """The derivative of `penalty`."""
+        rows = [budget.next_price(own) for budget, own in zip(self.budgets, spent, strict=True)]
+        return jnp.stack(rows) if rows else jnp.zeros(0)
 
     def cost_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
         """∂V/∂C at steps `ks`."""

@@ -24,6 +24,7 @@ from ..runtime.fork import require_not_forked
 from ..runtime.modules import plain_method
 from ..runtime.precision import require_settings
 from . import unrolled
+from .budget import Budget, check_budgets
 from .effort import Effort, EffortSpace
 from .horizon import Objective, Steps
 
@@ -55,7 +56,7 @@ class Problem(Described):
     **Arguments:** `learner`; `controls`, one or a list; `horizon`, such as `le.Steps(16000)`; `discount` γ in (0, 1]
     per unit of time; `reward_scale` η ≥ 0, what performance on the way is worth; `terminal_scale` a ≥ 0, what it is worth at
     the end, whatever the length of a step. With η = 0 and a > 0 only the last state counts, and held knots share the N − 1
-    updates.
+    updates. `budget`, an `le.Budget` or several, which effort must keep within.
 
     `value`, `value_and_gradient` and `rollout` are plain functions of effort: they can be compiled, mapped and
     differentiated forwards.
@@ -71,6 +72,7 @@ class Problem(Described):
     discount: Float[Array, ""]
     reward_scale: Float[Array, ""]
     terminal_scale: Float[Array, ""]
+    budget: tuple[Budget, ...] | None
     on_updates: bool = eqx.field(static=True, default=False)
 
     def __init__(
@@ -81,6 +83,7 @@ class Problem(Described):
         discount: Number = 0.99,
         reward_scale: Number = 1.0,
         terminal_scale: Number = 0.0,
+        budget: Given[Budget | Sequence[Budget] | None] = None,
     ):
         require_settings("Problem")
         if not isinstance(learner, Learner):
@@ -102,6 +105,7 @@ class Problem(Described):
         self.discount = number(discount, "discount", "Problem", 0.0, 1.0, open_low=True)
         self.reward_scale = number(reward_scale, "reward_scale", "Problem", 0.0)
         self.terminal_scale = number(terminal_scale, "terminal_scale", "Problem", 0.0)
+        self.budget = check_budgets(budget)
         known = not (is_traced(reward_scale) or is_traced(terminal_scale))
         self.on_updates = known and float(self.reward_scale) == 0.0 < float(self.terminal_scale)
         self.controls = self.space.fitted_controls()
@@ -154,6 +158,11 @@ class Problem(Described):
             "Try problem.thinned_rollout(effort, steps), with weights at some steps only.",
         )
 
+    @plain_method
+    def spent(self, effort: Given[Effort]) -> Float[Array, " budgets"]:
+        """What `effort` spends of each budget."""
+        return _spent(self, self.check_effort(effort))
+
     def _require_names(self) -> None:
         """**Raises:** `LearningEffortError` if what the learner has to show has no name, or one that files need."""
         if type(self.learner).observables is Learner.observables:
@@ -179,12 +188,13 @@ class Problem(Described):
     @property
     def space(self) -> EffortSpace:
         """All efforts: their shapes, their bounds, what they send to the learner and what they cost."""
-        return EffortSpace(self.learner, self.controls, self.horizon, self.on_updates)
+        return EffortSpace(self.learner, self.controls, self.horizon, self.on_updates, self.budget or ())
 
     @property
     def objective(self) -> Objective:
         """What losses and costs are worth."""
-        return Objective(self.horizon, self.learner.step_size, self.discount, self.reward_scale, self.terminal_scale)
+        worth = self.discount, self.reward_scale, self.terminal_scale
+        return Objective(self.horizon, self.learner.step_size, *worth, self.budget or (), self.on_updates)
 
     # Effort -------------------------------------------------------------------------------------------------------
 
@@ -294,6 +304,11 @@ def _value(problem: Problem, effort: Effort | None) -> Float[Array, ""]:
 @eqx.filter_jit
 def _value_and_gradient(problem: Problem, effort: Effort) -> tuple[Float[Array, ""], Effort]:
     return unrolled.value_and_gradient(problem.space, problem.objective, effort)
+
+
+@eqx.filter_jit
+def _spent(problem: Problem, effort: Effort) -> Float[Array, " budgets"]:
+    return unrolled.spent(problem.space, problem.objective, effort)
 
 
 @eqx.filter_jit

@@ -107,7 +107,14 @@ def unroll(space: EffortSpace, objective: Objective, effort: Effort | None, kept
 def value(space: EffortSpace, objective: Objective, effort: Effort | None) -> Float[Array, ""]:
     """V (theory.md §1), storing no states; effort None is the uncontrolled learner."""
     run = _Run(space, objective, effort)
-    return jax.lax.scan(run.through, run.state, run.blocks.starts)[1].sum()
+    values, spent = jax.lax.scan(run.through, run.state, run.blocks.starts)[1]
+    return values.sum() if effort is None else values.sum() - objective.penalty(spent.sum(0))
+
+
+def spent(space: EffortSpace, objective: Objective, effort: Effort) -> Float[Array, " budgets"]:
+    """What `effort` spends of each budget (theory.md §1.6)."""
+    run = _Run(space, objective, effort)
+    return jax.lax.map(run.spent, run.blocks.starts).sum(0)
 
 
 def value_and_gradient(space: EffortSpace, objective: Objective, effort: Effort) -> tuple[Float[Array, ""], Effort]:
@@ -117,26 +124,33 @@ def value_and_gradient(space: EffortSpace, objective: Objective, effort: Effort)
     _, to_effort = jax.vjp(lambda e: run.learner.init(space.static_signals(e)), effort)
 
     def learn(state, start):
-        after, value = run.through(state, start)
-        return after, (state, value)
+        after, (value, spent) = run.through(state, start)
+        return after, (state, value, spent)
 
-    _, (states, values) = jax.lax.scan(learn, run.state, blocks.starts)
+    _, (states, values, spent) = jax.lax.scan(learn, run.state, blocks.starts)
+    prices = objective.prices(spent.sum(0))
 
     def unlearn(carry, inputs):
         costate, gradient = carry
         state, start = inputs
         ks = blocks.steps(start)
         window = blocks.window(cast(Effort, run.padded), start)
-        (signals, _), pull = jax.vjp(lambda w: space.applied(blocks.parameters(w, start), ks), window)
+
+        def applied(window):
+            parameters = blocks.parameters(window, start)
+            return *space.applied(parameters, ks), space.counted(parameters, ks)
+
+        (signals, _, _), pull = jax.vjp(applied, window)
         _, records, _ = recorded(run.learner, state, ks, signals)
         costate, _, to_signals = backward(run.learner, records, ks, signals, objective.loss_weights(ks), costate)
-        (to_window,) = pull((to_signals, objective.cost_weights(ks)))
+        (to_window,) = pull((to_signals, objective.cost_weights(ks), -prices[:, None] * objective.budget_weights(ks)))
         return (costate, blocks.add_window(gradient, to_window, start)), None
 
     nothing = jax.tree.map(jnp.zeros_like, (run.state, run.padded))
     (costate, gradient), _ = jax.lax.scan(unlearn, nothing, (states, blocks.starts), reverse=True)
     (at_start,) = to_effort(costate)
-    return values.sum(), jax.tree.map(jnp.add, blocks.cropped(gradient), at_start)
+    worth = values.sum() - objective.penalty(spent.sum(0))
+    return worth, jax.tree.map(jnp.add, blocks.cropped(gradient), at_start)
 
 
 def costates(space: EffortSpace, objective: Objective, effort: Effort) -> PyTree:
@@ -169,9 +183,19 @@ class _Run:
         window = self.blocks.window(self.padded, start)
         return self.space.applied(self.blocks.parameters(window, start), self.blocks.steps(start))
 
-    def through(self, state: PyTree, start: Int[Array, ""]) -> tuple[PyTree, Float[Array, ""]]:
-        """Learn through a block: the state after it, and what it adds to V."""
+    def spent(self, start: Int[Array, ""]) -> Float[Array, " budgets"]:
+        """What effort spends of each budget in the block at step `start`."""
+        if self.padded is None or not self.space.budgets:
+            return jnp.zeros(len(self.space.budgets))
+        parameters = self.blocks.parameters(self.blocks.window(self.padded, start), start)
+        ks = self.blocks.steps(start)
+        return jnp.sum(self.objective.budget_weights(ks) * self.space.counted(parameters, ks), axis=1)
+
+    def through(
+        self, state: PyTree, start: Int[Array, ""]
+    ) -> tuple[PyTree, tuple[Float[Array, ""], Float[Array, " budgets"]]]:
+        """Learn through a block: the state after it, what it adds to V, and what it spends."""
         ks = self.blocks.steps(start)
         signals, costs = self.applied(start)
         after, losses = jax.lax.scan(lambda s, inputs: self.learner.advance(s, *inputs), state, (ks, signals))
-        return after, self.objective.value(ks, losses, costs)
+        return after, (self.objective.value(ks, losses, costs), self.spent(start))

@@ -95,6 +95,37 @@ class Examination:
     absent: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True)
+class Spending:
+    """What is known of a budget.
+
+    - `of`, whose it is; its `amount`, and what is `spent` of it.
+    - `multiplier`, its price: what one more unit of the amount would add to the value; the `stiffness` it was found with.
+    - `dual_bound`: the most that the value less what is over budget at that price reaches, searched from the answer. Where that
+      search is global, no effort within budget is worth more.
+    """
+
+    of: str
+    amount: float
+    spent: float
+    multiplier: float
+    stiffness: float
+    dual_bound: float
+
+    @property
+    def slack(self) -> float:
+        """What is left of it; below zero, what is over."""
+        return self.amount - self.spent
+
+    @property
+    def sentence(self) -> str:
+        """All of it in words."""
+        return (
+            f"Of the budget of {self.of}, {self.amount:.6g}, {self.spent:.9g} is spent, at a price of {self.multiplier:.6g} a "
+            f"unit (no effort found is worth more than {self.dual_bound:.9g} at that price)."
+        )
+
+
 #: What a file says of a certificate although it follows from the rest.
 FOLLOWING = ("converged", "gain_over_baseline", "constant_value", "sentence")
 #: Why a figure of an examination is absent before there is one.
@@ -110,6 +141,8 @@ class Certificate:
     - `value`, `baseline_value`: V under it, and of the uncontrolled learner.
     - `optima`: of several starts, the value of each distinct optimum and how many starts reached it, the best first.
 
+    - `budgets`: what is known of each budget, a `Spending`.
+
     The figures of the examination, and `converged`, `gain_over_baseline` and `sentence`, are attributes of the certificate too;
     `why_absent(name)` says why one of them is None.
     """
@@ -121,6 +154,7 @@ class Certificate:
     baseline_value: float
     optima: tuple[tuple[float, int], ...] = ()
     examination: Examination | None = None
+    budgets: tuple[Spending, ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -229,6 +263,7 @@ class Certificate:
                 f" Near a saddle of learning: with control and without, the loss varies by less than {PLATEAU:.0%} over the "
                 "horizon, so a small residual says little."
             )
+        text += "".join(f" {budget.sentence}" for budget in self.budgets)
         return text + (f" {self.optima_in_words()}" if self.optima else "")
 
     def optima_in_words(self) -> str:
@@ -315,4 +350,6 @@ class Certificate:
         if examined is not None:
             examined = Examination(**(examined | {"curvature": Curvature(**examined["curvature"])}))
         optima = tuple((float(value), int(count)) for value, count in given["optima"])
-        return cls(**(given | {"status": Status(given["status"]), "optima": optima, "examination": examined}))
+        budgets = tuple(Spending(**budget) for budget in given.get("budgets", ()))
+        own = {"status": Status(given["status"]), "optima": optima, "examination": examined, "budgets": budgets}
+        return cls(**(given | own))

@@ -16,7 +16,7 @@ from ..files.html import table
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
-from .certificate import Certificate, Stage, Status
+from .certificate import Certificate, Spending, Stage, Status
 from .settings import Setting, settings_of
 
 if TYPE_CHECKING:  # loaded where they are used
@@ -97,6 +97,12 @@ class Solution:
 
         after = " ".join((self.certificate.sentence, *self.notes))
         return table(f"Solution by {self.method}", rows, after, as_png(self.plot()))
+
+    @property
+    def budget(self) -> Spending | tuple[Spending, ...] | None:
+        """What is known of the problem's budget: multiplier, spent, slack, dual bound; a tuple for several, None for none."""
+        budgets = self.certificate.budgets
+        return (budgets[0] if len(budgets) == 1 else budgets) if budgets else None
 
     @property
     def status(self) -> Status:

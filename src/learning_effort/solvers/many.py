@@ -131,7 +131,7 @@ class _Work:
                 size = self._tried(index, mapped.state_size, problem)
                 if isinstance(size, Failure):
                     answers[index] = size
-                elif size <= tuning().mapped_state:
+                elif size <= tuning().mapped_state and not problem.budget:
                     small.append(index)
             answers.update(self._mapped(small, mapping))
         large = [index for index in range(len(self.problems)) if index not in answers]

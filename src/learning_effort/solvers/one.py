@@ -17,11 +17,12 @@ from ..problem.box import share_at_bounds
 from ..problem.effort import Effort
 from ..problem.metric import metric
 from ..problem.problem import Problem, kept_steps
-from ..results.certificate import Certificate, Status
+from ..results.certificate import Certificate, Spending, Status
 from ..results.solution import History, Solution
 from ..runtime.compiling import compiled_seconds
 from ..runtime.interruption import Stop, Stopped, signals_request
 from ..runtime.precision import nans_allowed, require_settings
+from .budgets import spendings, within_budgets
 from .coarse_to_fine import CoarseToFine
 from .divergence import check_learns
 from .outcome import Outcome
@@ -119,7 +120,10 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
         for start in range(starts):
             report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
             from_here = effort if start == 0 else another_start(problem, effort, start)
-            outcomes.append(method.run(problem, from_here, scale, report))
+            if problem.budget:
+                outcomes.append(within_budgets(method, problem, from_here, scale, report))
+            else:
+                outcomes.append(method.run(problem, from_here, scale, report))
             check_found(problem, from_here, outcomes[-1])
             if outcomes[-1].stopped or report.stop.due:
                 break
@@ -130,12 +134,13 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
     finally:
         report.close()
     best = max(outcomes, key=lambda o: np.nanmax(o.value))
+    budgets = spendings(problem, best, method, scale, Progress(False, report.stop)) if problem.budget else ()
     if starts > 1 and (outcomes[-1].stopped or len(outcomes) < starts):
         best = _in_time(best, len(outcomes), starts, report.stop.requested)
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
     seconds, compiled = time.perf_counter() - begun, compiled_seconds() - compiled
-    return solution_of(problem, best, method.name, gradients, seconds, compiled, **several)
+    return solution_of(problem, best, method.name, gradients, seconds, compiled, budgets=budgets, **several)
 
 
 def check_found(problem: Problem, effort: Effort, outcome: Outcome) -> None:
@@ -163,11 +168,13 @@ def solution_of(
     compiled: float,
     starts: Float[np.ndarray, " starts"] | None = None,
     optima: Int[np.ndarray, " starts"] | None = None,
+    budgets: tuple[Spending, ...] = (),
 ) -> Solution:
     """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate.
 
     **Arguments:** `name` of the solver, in words, where the outcome does not say what it did; `gradients`, `seconds` and
-    those of them that it `compiled`, of the whole search; `starts` and `optima` of several starts.
+    those of them that it `compiled`, of the whole search; `starts` and `optima` of several starts; `budgets`, what is known of
+    each.
     """
     effort = jax.tree.map(np.asarray, outcome.effort)
     steps = kept_steps(problem)
@@ -191,6 +198,7 @@ def solution_of(
             share_at_bounds=share_at_bounds(problem, effort),
             value=value,
             baseline_value=baseline_value,
+            budgets=budgets,
             optima=_counted(starts, optima),
         ),
         reason=outcome.reason,

@@ -17,7 +17,8 @@ class Outcome(NamedTuple):
 
     `value`, `residual`, `gradients` (cumulative count) and `seconds`, one entry an iteration, the start included; `status`;
     `reason`, the status in words; `stages`, what was done in order, the last at the problem's own steps; `pairs`, where the
-    solver has any; `method`, what it did for this problem, in words, where its name does not say it all.
+    solver has any; `prices` of budgets, with their stiffness; `method`, what it did for this problem, in words, where its name
+    does not say it all.
     """
 
     effort: Effort
@@ -30,6 +31,7 @@ class Outcome(NamedTuple):
     stages: tuple[Stage, ...] = ()
     pairs: Pairs | None = None
     method: str = ""
+    prices: tuple[Float[np.ndarray, " budgets"], Float[np.ndarray, " budgets"]] | None = None
 
     @property
     def converged(self) -> bool:

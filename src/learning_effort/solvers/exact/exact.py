@@ -53,6 +53,8 @@ class Exact:
         """None if `problem` has an exact solution here; otherwise the reason why not, in words."""
         if len(problem.controls) > 1:
             return f"it has {len(problem.controls)} controls, {', '.join(c.name for c in problem.controls)}; it must have one"
+        if problem.budget:
+            return "its effort is to keep within a budget"
         if float(problem.terminal_scale) > 0:
             return "performance at the end is worth something of its own (terminal_scale); it must be what is paid on the way"
         control = problem.controls[0]
