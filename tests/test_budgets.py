@@ -33,7 +33,7 @@ def test_a_budget_is_spent_at_its_known_price(discounted, tmp_path):
     assert budget.spent == pytest.approx(by_hand.sum(), rel=1e-12)
     assert (solution.rollout.cost == 0).all()  # it is counted, not paid for
     slopes = le.sensitivities(solution)
-    assert slopes["budget.0.amount"] == pytest.approx(budget.multiplier, rel=1e-6)
+    assert slopes["budget.0.amount"] == pytest.approx(budget.multiplier, rel=1e-9)
     assert not any("price" in name or "stiffness" in name for name in slopes)
     solution.save(tmp_path / "run.nc")
     loaded = le.load(tmp_path / "run.nc")
@@ -71,7 +71,8 @@ def test_the_gradient_of_a_priced_problem_is_that_of_its_value_under_several_bud
         le.LearningRate(knots=3),
         le.InitialWeights(le.costs.Quadratic(0.3), bounds=(-5, 5)),
     ]
-    budgets = [le.Budget(0.3, of=["gain", "initial_weights"], discounted=True), le.Budget(0.2, "learning_rate", le.costs.Linear(2.0))]
+    joint = le.Budget(0.3, of=["gain", "initial_weights"], discounted=True)
+    budgets = [joint, le.Budget(0.2, "learning_rate", le.costs.Linear(2.0))]
     problem = with_prices(le.Problem(network, controls, 9, 0.7, budget=budgets), np.array([0.4, 0.7]), np.array([2.0, 3.0]))
     effort = jax.tree.map(lambda e: e + 0.3, problem.initial_effort())
     flat, unravel = ravel_pytree(effort)
@@ -87,12 +88,12 @@ def test_the_gradient_of_a_priced_problem_is_that_of_its_value_under_several_bud
     assert float(plain.value(effort)) == pytest.approx(plain.worth(own), rel=1e-13)  # without prices it is performance
 
 
-def test_easy_samples_are_rationed_over_the_updates(oracle_curriculum=0.1463426):
+def test_easy_samples_are_rationed_over_the_updates():
     learner = le.CurriculumPerceptron()
     budget = le.Budget(6.0, cost=le.costs.Linear(1.0), exact=True)  # 120 easy updates of 0.05
     problem = le.Problem(learner, le.Control("share"), 241, 1.0, 0, 1, budget)
     solution = le.solve(problem, progress=False)
-    assert -solution.value < oracle_curriculum + 2e-6
+    assert -solution.value < 0.1463432  # the best of 25 starts by another method: .14634257 to .14634318
     assert solution.budget.spent == pytest.approx(6.0, rel=1e-6) and solution.budget.multiplier > 0
     assert solution.effort["share"][:-1].sum() == pytest.approx(120, rel=1e-6)
 
