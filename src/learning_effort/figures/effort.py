@@ -83,7 +83,7 @@ def draw_map(axis, solution, name: str) -> None:
         axis.set_yticks(np.cumsum(sizes) - np.array(sizes) / 2 + 0.5, [layer for layer, _ in own], fontsize=8)
     axis.invert_yaxis()
     axis.figure.colorbar(image, ax=axis, label=text, fraction=0.06, pad=0.02)
-    label(axis, TIME, "" if len(own) > 1 else "number", f"{text}, every number", legend=False)
+    label(axis, TIME, "numbers by layer" if len(own) > 1 else "number", f"{text}, every number", legend=False)
 
 
 def _varying(axis, one: Shown, name: str) -> None:
