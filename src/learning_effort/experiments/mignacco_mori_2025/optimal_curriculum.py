@@ -1,4 +1,4 @@
-"""Easy and hard samples: curricula, and what they are once the learning rate is controlled."""
+"""Easy and hard samples: an optimal curriculum, and what it is once the learning rate is controlled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ..labels import Label, chosen
 from .protocols import ERRORS, agreement, held, judged_at_the_end, simulated
 
 #: Curricula with half of the samples easy, and those of them that the learning rate is controlled with.
-PROTOCOLS = ("easy to hard", "hard to easy", "half and half", "easy, hard, easy")
+PROTOCOLS = ("easy to hard", "hard to easy", "half and half", "easy, hard, easy", "optimum")
+SIMULATED = (*PROTOCOLS[:3], "optimum")
 #: A learning rate to start from where it is controlled, over the published one, less 1: large ones are on a plateau.
 START_RATE = -0.6
 
@@ -19,8 +20,8 @@ START_RATE = -0.6
 @dataclasses.dataclass(frozen=True)
 class OptimalCurriculum(Experiment):
     """Curricula of a perceptron with irrelevant inputs, half of all samples being easy, by their error at the end: at the
-    published learning rate, and with the best for each; and the share of easy samples where they are paid for, for the least
-    error on the way.
+    published learning rate, with the best of all curricula and the best difficulties of the same mean; with the best learning
+    rate for each; and the share of easy samples where they are paid for, for the least error on the way.
 
     `duration` α of learning in `updates` Euler steps; `learning_rate` κ of the published problem, and the `highest_rate`;
     `hardest` difficulty d; `price` of an easy sample, with the discounts `gammas`; `rates` κ at which an easy end is weighed;
@@ -51,7 +52,8 @@ class OptimalCurriculum(Experiment):
         )
 
     def problems(self):
-        """The learning rate, constant and varying, for curricula that are held; paid shares."""
+        """Share and difficulty within their budgets; the learning rate, constant and varying, for curricula that are held; paid
+        shares."""
         import learning_effort as le
 
         def rated(name, knots=None):
@@ -62,17 +64,25 @@ class OptimalCurriculum(Experiment):
             controls = [le.Control("share", tuple(ends)), le.Control("rate", bounds, knots=knots, start=START_RATE)]
             return judged_at_the_end(self.learner(), controls, self.updates)
 
+        def within(control, mean):
+            """The problem of a control that has this mean over the updates."""
+            budget = le.Budget(mean * self.duration, of=control.name, cost=le.costs.Linear(1.0), exact=True)
+            return judged_at_the_end(self.learner(), control, self.updates, budget=budget)
+
         paid = le.Control("share", cost=le.costs.Linear(self.price))
         whole = le.Steps(self.updates + 1)
         constant = Label("constant rate, half and half", protocol="half and half", knots=1)
+        difficulty = le.Control("difficulty", (0.0, self.hardest))
         return (
-            {constant: rated("half and half", 1)}
+            {Label(controlled="share"): within(le.Control("share"), 0.5)}
+            | {Label(controlled="difficulty"): within(difficulty, self.hardest / 2)}
+            | {constant: rated("half and half", 1)}
             | {Label(f"rate, {name}", protocol=name): rated(name) for name in PROTOCOLS[:3]}
             | {Label(gamma=g): le.Problem(self.learner(), paid, whole, discount=g) for g in self.gammas}
         )
 
     def solve(self, progress=True):
-        """Each from its own curriculum."""
+        """Each from its own curriculum, the best share from the best of easy, hard, easy."""
         import learning_effort as le
 
         solutions = {}
@@ -80,6 +90,8 @@ class OptimalCurriculum(Experiment):
             start = problem.initial_effort()
             if "protocol" in label.coordinates:
                 start["share"] = self._shares()[label.coordinates["protocol"]]
+            elif label.coordinates.get("controlled") == "share":
+                start["share"] = self._split(self._last_block(self.learning_rate))
             solutions[label] = le.solve(problem, init=start, progress=progress)
         return solutions
 
@@ -89,7 +101,8 @@ class OptimalCurriculum(Experiment):
         return {"easy to hard": held(easy), "hard to easy": held(easy[::-1]), "half and half": np.full(self.updates + 1, 0.5)}
 
     def dataset(self, solutions):
-        """`share` and `loss` (protocol, time) at the published κ; `rate` and `rate_loss` (rates, time) where it is controlled;
+        """`share` and `loss` (protocol, time) at the published κ, `difficulty` and `difficulty_loss` (time), the `multiplier`
+        of the best share's budget; `rate` and `rate_loss` (rates, time) where it is controlled;
         `last_block`, the share of updates that the best last easy block has at each κ (kappa); `paid_share` (gamma, time),
         `paid_value` and `neutral_value` (gamma); `simulated`, `simulated_error` and the flow's loss `theory`
         (simulated_protocol, time)."""
@@ -98,15 +111,23 @@ class OptimalCurriculum(Experiment):
         free = chosen(solutions, "protocol")
         paid = [next(iter(chosen(solutions, gamma=gamma).values())) for gamma in self.gammas]
         problem = self._shared(self.learning_rate)
-        shares = self._shares() | {PROTOCOLS[3]: self._split(self._last_block(self.learning_rate))}
+        best, free_difficulty = (next(iter(chosen(solutions, controlled=c).values())) for c in ("share", "difficulty"))
+        shares = self._shares() | {
+            PROTOCOLS[3]: self._split(self._last_block(self.learning_rate)),
+            "optimum": held(np.asarray(best.effort["share"])[:-1]),
+        }
         flow = judged_at_the_end(self.learner(method="rk4"), problem.controls, self.updates)
-        losses, theory = ([np.asarray(p.rollout({"share": u}).loss) for u in shares.values()] for p in (problem, flow))
-        mean, error, _ = simulated(flow, {name: {"share": u} for name, u in shares.items()}, self.seeds, self.dimension)
+        losses = [np.asarray(problem.rollout({"share": u}).loss) for u in shares.values()]
+        theory = [np.asarray(flow.rollout({"share": shares[name]}).loss) for name in SIMULATED]
+        mean, error, _ = simulated(flow, {name: {"share": shares[name]} for name in SIMULATED}, self.seeds, self.dimension)
         steps = np.arange(self.updates + 1)
         signals = [s.problem.signals_at(s.problem.check_effort(s.effort), steps) for s in free.values()]
         variables = {
             "share": (("protocol", "time"), np.array(list(shares.values()))),
             "loss": (("protocol", "time"), np.array(losses)),
+            "difficulty": ("time", held(np.asarray(free_difficulty.effort["difficulty"])[:-1])),
+            "difficulty_loss": ("time", np.asarray(free_difficulty.rollout.loss)),
+            "multiplier": float(best.budget.multiplier),
             "rate": (("rates", "time"), [self.learning_rate * (1 + np.asarray(s["rate"])) for s in signals]),
             "rate_loss": (("rates", "time"), [np.asarray(s.rollout.loss) for s in free.values()]),
             "last_block": ("kappa", [self._last_block(kappa) / self.updates for kappa in self.rates]),
@@ -119,14 +140,16 @@ class OptimalCurriculum(Experiment):
         }
         coordinates = {
             "protocol": list(PROTOCOLS),
-            "simulated_protocol": list(PROTOCOLS),
+            "simulated_protocol": list(SIMULATED),
             "rates": list(map(str, free)),
             "kappa": list(self.rates),
             "gamma": list(self.gammas),
             "time": np.linspace(0, self.duration, self.updates + 1),
         }
         return xr.Dataset(
-            variables, coordinates, {"dimension": self.dimension, "seeds": self.seeds, "kappa": self.learning_rate}
+            variables,
+            coordinates,
+            {"dimension": self.dimension, "seeds": self.seeds, "kappa": self.learning_rate, "hardest": self.hardest},
         )
 
     def _shared(self, kappa: float):
@@ -162,6 +185,15 @@ class OptimalCurriculum(Experiment):
         return dataclasses.replace(self, updates=60, rates=(0.5, 3.0), gammas=(0.8,), seeds=2, dimension=100)
 
 
+def blocks(share) -> tuple[float, float, float]:
+    """How much of a share (N,), over its updates, is easy at first without a break, at last without a break, and between."""
+    easy = share[:-1] > 0.5
+    if easy.all():
+        return 1.0, 0.0, 0.0
+    first, last = int(np.argmin(easy)), int(np.argmin(easy[::-1]))
+    return first / easy.size, last / easy.size, float(share[first : easy.size - last].sum()) / easy.size
+
+
 def at_bounds(share) -> float:
     """The share of updates at which all samples are easy, or all hard."""
     return float(((share[:-1] < 1e-3) | (share[:-1] > 1 - 1e-3)).mean())
@@ -174,6 +206,9 @@ def curriculum_findings(dataset) -> list[Finding]:
     rate_loss = dict(zip(PROTOCOLS, rates, strict=False))
     best = dataset["share"].sel(protocol=PROTOCOLS[3]).values[:-1]
     ends, kappa = dataset["last_block"].values, dataset["kappa"].values
+    first, last, between = blocks(dataset["share"].sel(protocol="optimum").values)
+    difficulty, hardest = dataset["difficulty"].values[:-1], dataset.attrs["hardest"]
+    peak, free = int(np.argmax(difficulty)), float(dataset["difficulty_loss"][-1])
     paid = dataset["paid_share"].values
     value, neutral = dataset["paid_value"].values, dataset["neutral_value"].values
     distance, resolved = agreement(dataset)
@@ -192,6 +227,32 @@ def curriculum_findings(dataset) -> list[Finding]:
                 and best[0] == best[-1] == 1
                 and 1 / 6 < ends[-1] < 1 / 3
             ),
+        ),
+        Finding(
+            "the best of all curricula is of this kind: of the updates, easy ones at first above 0.2, at last above 0.16, "
+            "between "
+            "below 0.05",
+            f"{first:.3f}, {last:.3f}, {between:.3f}; {loss['optimum']:.7f}",
+            bool(first > 0.2 and last > 0.16 and between < 0.05 and loss["optimum"] <= loss[PROTOCOLS[3]]),
+        ),
+        Finding(
+            "difficulty that may be anything is better than every mixture of the same mean: none at first, a rise to more "
+            "than 0.8 "
+            "of the hardest within the first half, and a fall to less than 0.2 of it at the end",
+            f"{free:.7f} against {loss['optimum']:.7f}; {difficulty[0]:.3f}, {difficulty[peak]:.3f} at update {peak}, "
+            f"{difficulty[-1]:.3f}",
+            bool(
+                free < loss["optimum"]
+                and difficulty[0] < 0.01 * hardest
+                and difficulty[peak] > 0.8 * hardest
+                and peak < difficulty.size / 2
+                and difficulty[-1] < 0.2 * hardest
+            ),
+        ),
+        Finding(
+            "one more easy sample would be worth something: the price of the budget is positive",
+            f"{float(dataset['multiplier']):.6f} of L for a unit of time",
+            bool(dataset["multiplier"] > 0),
         ),
         Finding(
             "an easy end is for a large learning rate: the best last easy block is empty at the smallest κ, and not at the "
