@@ -8,11 +8,12 @@ PYTEST_ARGS ?=
 TYPED := tests/test_types.py tests/test_problem.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench clean
+.PHONY: help install demo test fuzz bench clean
 
 help:
 	@echo "make demo    solve one experiment of the paper and draw it, in $(DEMO)"
 	@echo "make test    check style, imports, types and docstrings, and run all tests"
+	@echo "make fuzz    try more than ten thousand odd values, arrays, files and command lines (minutes)"
 	@echo "make bench   time the package"
 	@echo "make clean   remove .venv and caches (saved runs stay)"
 
@@ -37,6 +38,9 @@ test: $(INSTALLED)
 	$(BIN)/interrogate --quiet
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/test_types.py $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --jaxtyping-packages=learning_effort,beartype.beartype $(TYPED)
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz
 
 bench: $(INSTALLED)
 	@$(BIN)/python -c 'import casadi' 2>/dev/null || \

@@ -5,6 +5,11 @@ import os
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib
 os.environ["LEARNING_EFFORT_CACHE"] = "off"  # tests leave nothing in the user's cache folder, and take nothing from it
 
+import signal  # noqa: E402
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells have it for what they start in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from pathlib import Path  # noqa: E402
 
 import hypothesis  # noqa: E402

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     from jaxtyping import Array, ArrayLike, Float
 
-    T = TypeVar("T")
     #: What a user gives. Type checkers hold them to it; while the program runs it is checked here, with a message, and so it is
     #: not checked a second time where annotations are (in the tests).
     Given = Annotated[T, "checked where it is given"]
@@ -180,22 +181,38 @@ def varied(value: Any, name: str, owner: str, low: float = -np.inf, *, infinite:
     return jnp.asarray(given)
 
 
+#: The largest whole number of 64 bits.
+LARGEST = 2**63 - 1
+
+
 def count(value: Any, name: str, owner: str, low: int = 1) -> int:
-    """A whole number of at least `low`, as an int. **Raises:** `LearningEffortError` otherwise."""
+    """A whole number of at least `low` that 64 bits hold, as an int. **Raises:** `LearningEffortError` otherwise."""
+    allowed = f"The '{name}' of {owner} must be a whole number of at least {low}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
-        raise LearningEffortError(f"The '{name}' of {owner} must be a whole number of at least {low}. Got {value!r} instead.")
+        raise LearningEffortError(f"{allowed}. Got {shown(value)} instead.")
+    if int(value) > LARGEST:
+        raise LearningEffortError(f"{allowed}, and of 19 digits at most. Got one that is larger.")
     return int(value)
 
 
 def choice(value: Any, name: str, owner: str, allowed: tuple) -> Any:
     """`value`, if it is one of `allowed`. **Raises:** `LearningEffortError` otherwise, with the nearest spelling, if any."""
-    if value not in allowed:
+    given = value.item() if isinstance(value, np.generic) else value
+    found = [a for a in allowed if isinstance(given, type(a)) and given == a]
+    if not found:
         options = ", ".join(repr(a) for a in allowed)
         words = [a for a in allowed if isinstance(a, str)]
         near = difflib.get_close_matches(value, words, 1) if isinstance(value, str) else []
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise LearningEffortError(f"The '{name}' of {owner} must be one of {options}. Got {value!r} instead.{hint}")
-    return value
+        raise LearningEffortError(f"The '{name}' of {owner} must be one of {options}. Got {shown(value)} instead.{hint}")
+    return found[0]
+
+
+def members(value: Any, name: str, owner: str, what: str) -> tuple:
+    """A list or a tuple, as a tuple. **Raises:** `LearningEffortError` otherwise; `what` says what it is to hold."""
+    if not isinstance(value, (list, tuple)):
+        raise LearningEffortError(f"The '{name}' of {owner} must be a list of {what}. Got {shown(value)} instead.")
+    return tuple(value)
 
 
 def array(
@@ -236,3 +253,10 @@ def array(
             f"The '{name}' of {owner} must be finite. Got {result[where]} at index {where}; remove or fill such entries first."
         )
     return jnp.asarray(result)
+
+
+def instance(value: Any, kind: type[T], name: str, owner: str) -> T:
+    """`value`, if it is a `kind`. **Raises:** `LearningEffortError` otherwise."""
+    if not isinstance(value, kind):
+        raise LearningEffortError(f"The '{name}' of {owner} must be a {kind.__name__}. Got {shown(value)} instead.")
+    return value

@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import LearningEffortError, count
+from ..errors import Given, LearningEffortError, count, instance
 from ..problem.box import scaled_residual, share_at_bounds
 from ..problem.metric import metric
 from ..results.certificate import PLATEAU, Certificate, Examination
@@ -19,7 +19,7 @@ from .curvature import smallest_curvature
 from .hamiltonian import hamiltonian_variation, why_not
 
 
-def certify(solution: Solution, products: int = 40) -> Certificate:
+def certify(solution: Given[Solution], products: Given[int] = 40) -> Certificate:
     """A fuller certificate of a `Solution`: is it a maximum, does its Hamiltonian balance, what do others reach?
 
     **Arguments:** `solution`; `products`, the most Hessian-vector products spent on its curvature, each at the cost of
@@ -29,7 +29,7 @@ def certify(solution: Solution, products: int = 40) -> Certificate:
 
     **Raises:** `LearningEffortError` if the solution has no problem (bind one with `le.load(path, problem=…)`).
     """
-    problem = solution.problem
+    problem = instance(solution, Solution, "solution", "certify").problem
     if problem is None:
         raise LearningEffortError("This solution has no problem to certify it against. Bind it with le.load(path, problem=…).")
     count(products, "products", "certify")

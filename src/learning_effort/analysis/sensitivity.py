@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import LearningEffortError
+from ..errors import Given, LearningEffortError, instance
 from ..problem.box import held
 from ..problem.effort import Effort
 from ..problem.problem import Problem
@@ -24,7 +24,7 @@ from ..results.solution import Solution
 from ..solvers.budgets import priced
 
 
-def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..."]]:
+def sensitivities(solution: Given[Solution]) -> dict[str, float | Float[np.ndarray, "..."]]:
     """dV/d(number) at the optimum, for every number of the problem.
 
     **Arguments:** `solution`, converged: the further from an optimum, the less the derivatives are those of the best
@@ -37,7 +37,7 @@ def sensitivities(solution: Solution) -> dict[str, float | Float[np.ndarray, "..
 
     **Raises:** `LearningEffortError` if the solution has no problem (bind one with `le.load(path, problem=…)`).
     """
-    problem = solution.problem
+    problem = instance(solution, Solution, "solution", "sensitivities").problem
     if problem is None:
         raise LearningEffortError("This solution has no problem to differentiate. Bind it with le.load(path, problem=…).")
     problem = priced(problem, solution.certificate.budgets)

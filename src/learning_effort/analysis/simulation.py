@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..errors import Given, LearningEffortError, count
+from ..errors import Given, LearningEffortError, count, instance
 from ..learners.order_parameters import OrderParameterLearner
 from ..problem.effort import Effort
 from ..problem.problem import Problem
@@ -42,7 +42,7 @@ class Simulation:
 
 
 def simulate(
-    problem: Problem,
+    problem: Given[Problem],
     effort: Given[Effort | None],
     batch_size: Given[int] = 1,
     seeds: Given[int | Sequence[int]] = 5,
@@ -65,6 +65,7 @@ def simulate(
     **Raises:** `LearningEffortError` if the task cannot be sampled, or the learner does not say how it learns on samples
     (`Learner.on_samples`).
     """
+    instance(problem, Problem, "problem", "simulate")
     count(batch_size, "batch_size", "simulate")
     listed: Any = seeds if isinstance(seeds, (list, tuple, range, np.ndarray)) and len(seeds) else None
     number = count(seeds, "seeds", "simulate") if listed is None else len(listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import costs as cost_functions
-from ..errors import Given, LearningEffortError, Numbers, Varied, array, choice, count
+from ..errors import Given, LearningEffortError, Numbers, Varied, array, choice, count, members
 from ..learners.base import Learner
 from ..learners.ports import GAIN
 from .base import Control
@@ -45,9 +46,10 @@ class Gain(Control):
         name: Given[str | None] = None,
     ):
         self._keep(bounds, 0.0, cost, knots, interpolation, start, name)
-        if isinstance(layers, int):
-            layers = (layers,)
-        self.layers = None if layers is None else tuple(count(layer, "layers", "Gain", 0) for layer in layers)
+        if isinstance(layers, numbers.Integral):
+            layers = (int(layers),)
+        given = None if layers is None else members(layers, "layers", "Gain", "layers")
+        self.layers = None if given is None else tuple(count(layer, "layers", "Gain", 0) for layer in given)
         if self.layers is not None and (not self.layers or len(set(self.layers)) < len(self.layers)):
             raise LearningEffortError(f"The 'layers' of Gain must be different layers, at least one. Got {layers!r}.")
         self.by_neuron = isinstance(basis, str)
@@ -56,6 +58,7 @@ class Gain(Control):
             self.basis = None
         else:
             matrices: Any = [basis] if hasattr(basis, "ndim") else basis
+            matrices = None if matrices is None else members(matrices, "basis", "Gain", "arrays")
             self.basis = None if matrices is None else [array(b, "basis", "Gain", ndim=3) for b in matrices]
 
     def _layers(self, learner: Learner) -> tuple[int, ...]:

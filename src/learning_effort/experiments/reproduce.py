@@ -46,7 +46,7 @@ def reproduce(experiments: list[Experiment], out, only=(), compared=(), progress
                     record = runs.solve_and_save(experiment, folder, progress, earlier)[1]
                 if record["interrupted"]:
                     raise KeyboardInterrupt
-                if name in compared and experiment.ascent:
+                if name in compared and name in wanted and experiment.ascent:
                     report(f"  Algorithm 1, {experiment.ascent[1]} iterations")
                     algorithm_1.best_value(experiment, folder / algorithm_1.FILE, report)
                 rows += _rows(experiment, record, algorithm_1.described(experiment, folder / algorithm_1.FILE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,8 +67,8 @@ class MomentLearner(GradientLearner, Classifier):
         self.weight_decay = number(weight_decay, "weight_decay", name, 0.0)
         self.noise = number(noise, "noise", name, 0.0)
         self.time_constant = number(time_constant, "time_constant", name, 0.0, open_low=True)
-        if isinstance(hidden, int):
-            hidden = (hidden,)
+        if isinstance(hidden, numbers.Integral):
+            hidden = (int(hidden),)
         if not (hidden is None or isinstance(hidden, (tuple, list))):
             raise LearningEffortError(f"The 'hidden' of {name} must be a tuple of layer sizes. Got {hidden!r} instead.")
         hidden = None if hidden is None else tuple(count(h, "hidden", name) for h in hidden)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..controls.knots import check_knots
-from ..errors import Given, Number, count, is_traced
+from ..errors import Given, Number, count, number
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
 from .budget import Budget
@@ -36,7 +36,7 @@ class Steps(Described):
     def __init__(self, n: Given[int], knots: Given[int | None] = None, used: Number | None = None):
         self.n = count(n, "n", "Steps", 2)
         self.knots = check_knots(knots, self.n, "Steps")
-        self.used = None if used is None else jnp.asarray(used) if is_traced(used) else jnp.asarray(used, float)
+        self.used = None if used is None else number(used, "used", "Steps", 0.0)
 
     @property
     def length(self) -> int:

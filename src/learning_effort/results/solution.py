@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..controls.knots import Knots
-from ..errors import Given, LearningEffortError
+from ..errors import Given, LearningEffortError, instance
 from ..files.html import table
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
@@ -196,7 +196,7 @@ class Solution:
         dataset.write_solution(self, path)
 
 
-def load(path: Given[str | os.PathLike[str]], problem: Problem | None = None) -> Solution:
+def load(path: Given[str | os.PathLike[str]], problem: Given[Problem | None] = None) -> Solution:
     """The solution in a file that `Solution.save` wrote.
 
     **Arguments:** `path`; `problem`, to bind instead of the stored one (needed where it has parts of the user's own).
@@ -204,5 +204,7 @@ def load(path: Given[str | os.PathLike[str]], problem: Problem | None = None) ->
     **Raises:** `LearningEffortError` if the file is missing, damaged, not a solution, or of a newer format, or if its
     effort does not fit `problem`.
     """
+    if problem is not None:
+        instance(problem, Problem, "problem", "load")
     fields = dataset.read_solution(path, problem)
     return Solution(**(fields | {"history": History(**fields["history"])}))

@@ -21,6 +21,7 @@ from jaxtyping import Float, PyTree
 
 from ..errors import Given, LearningEffortError, count, number
 from ..files import disk
+from ..files.reading import reading
 from ..problem.box import scaled_residual
 from ..problem.effort import Effort
 from ..problem.problem import Problem
@@ -252,12 +253,14 @@ def _keep(path: str | Path, tree: PyTree, values: np.ndarray) -> None:
 
 def _restored(path: str | Path, like: PyTree) -> tuple[PyTree, np.ndarray]:
     """What `_keep` wrote, in the tree of `like`. **Raises:** `LearningEffortError` if it is of another problem."""
-    dataset = disk.read(path)
     leaves, structure = jax.tree.flatten(like)
-    kept = [dataset[f"leaf_{i}"].values for i in range(sum(str(name).startswith("leaf_") for name in dataset))]
+    with reading(Path(path)):
+        dataset = disk.read(path)
+        kept = [dataset[f"leaf_{i}"].values for i in range(sum(str(name).startswith("leaf_") for name in dataset))]
+        values = np.asarray(dataset["values"].values, float)
     if [x.shape for x in kept] != [np.shape(x) for x in leaves]:
         raise LearningEffortError(f"{path} is the course of another problem. Remove it, or choose another folder.")
-    return jax.tree.unflatten(structure, [jnp.asarray(x) for x in kept]), dataset["values"].values
+    return jax.tree.unflatten(structure, [jnp.asarray(x) for x in kept]), values
 
 
 def amsgrad(step: float, maximum: bool = True) -> optax.GradientTransformation:

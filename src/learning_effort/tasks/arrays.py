@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import LearningEffortError, Numbers, array, is_traced
+from ..errors import LearningEffortError, Numbers, array, is_traced, shown
 from .base import Moments, Proportions, Step, Task
 
 
@@ -39,10 +39,19 @@ class Arrays(Task):
 
         **Raises:** `LearningEffortError` if a label is none of the classes, or there are fewer than two classes.
         """
-        given = np.asarray(labels)
+        try:
+            given, stated = np.asarray(labels), None if classes is None else np.asarray(classes)
+        except ValueError as error:
+            raise LearningEffortError(f"The 'labels' and 'classes' of Arrays.from_labels must be lists: {error}.") from None
         if given.ndim != 1 or np.ma.is_masked(labels):
             raise LearningEffortError(f"The 'labels' of Arrays.from_labels must be one for each row. Got shape {given.shape}.")
-        kinds = np.unique(given) if classes is None else np.asarray(classes)
+        if stated is not None and stated.ndim != 1:
+            raise LearningEffortError(f"The 'classes' of Arrays.from_labels must be a list of labels. Got {shown(classes)}.")
+        try:
+            kinds = np.unique(given) if stated is None else stated
+            set(given.tolist()), set(kinds.tolist())
+        except TypeError as error:
+            raise LearningEffortError(f"The 'labels' of Arrays.from_labels must be of one kind: {error}.") from None
         strange = set(given.tolist()) - set(kinds.tolist())
         if strange or kinds.size < 2 or len(set(kinds.tolist())) < kinds.size:
             raise LearningEffortError(

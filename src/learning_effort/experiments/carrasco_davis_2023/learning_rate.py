@@ -83,20 +83,22 @@ class LearningRate(Experiment):
     def solve(self, progress=True):
         """Each from the exact answer for the flow, refined on the learner's own steps; where that is never to learn, also from
         neutral, and the better answer is kept."""
+        from ...runtime.interruption import Stop
         from ...runtime.threads import in_threads
 
-        problems = self.problems()
-        return dict(zip(problems, in_threads(self._best, problems.values()), strict=True))
+        problems, stop = self.problems(), Stop()
+        found = in_threads(lambda problem: self._best(problem, stop), problems.values(), stop.request)
+        return dict(zip(problems, found, strict=True))
 
-    def _best(self, problem):
-        """The better answer to a problem."""
+    def _best(self, problem, stop):
+        """The better answer to a problem, or what there is once `stop` is requested."""
         import learning_effort as le
 
         method = le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients)
-        flow = le.solve(problem, le.Exact(), progress=False).effort
+        flow = le.solve(problem, le.Exact(), progress=lambda *_: stop.check()).effort
         still = np.mean(1 + np.asarray(flow["learning_rate"])) < 1e-3
         starts = [flow, problem.initial_effort()] if still else [flow]
-        solutions = [le.solve(problem, method, init=start, progress=False) for start in starts]
+        solutions = [le.solve(problem, method, init=start, progress=lambda *_: stop.check()) for start in starts]
         return max(solutions, key=lambda solution: solution.value)
 
     def dataset(self, solutions):

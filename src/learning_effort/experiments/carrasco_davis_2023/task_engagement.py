@@ -90,26 +90,30 @@ class TaskEngagement(Experiment):
         """Of every problem the best answer, and the one from sustained engagement, "staying"; seeds side by side."""
         import learning_effort as le
 
+        from ...runtime.interruption import Stop
         from ...runtime.threads import in_threads
         from ...solvers.one import best_of
 
         method = le.CoarseToFine(le.QuasiNewton(tolerance=self.tolerance, max_gradients=self.max_gradients))
-        problems = self.problems()
+        problems, stop = self.problems(), Stop()
+
+        def hear(*_):
+            stop.check()
 
         def of_seed(seed):
             """{mode: (best, staying)} of a seed."""
             answers, found = {}, {}
             for mode in MODES:
                 problem = problems[Label(mode=mode, seed=seed)]
-                staying = le.solve(problem, method, init=sustained(problem), progress=False)
+                staying = le.solve(problem, method, init=sustained(problem), progress=hear)
                 inits = [problem.initial_effort(), given_up(problem)]
                 inits += [a.effort for a in answers["active"]] if mode == "vector" else []
-                first, *others = (le.solve(problem, method, init=init, progress=False) for init in inits)
+                first, *others = (le.solve(problem, method, init=init, progress=hear) for init in inits)
                 answers[mode] = [first, staying, *others]
                 found[mode] = best_of(problem, answers[mode]), staying
             return found
 
-        found = dict(zip(self._seeds, in_threads(of_seed, self._seeds), strict=True))
+        found = dict(zip(self._seeds, in_threads(of_seed, self._seeds, stop.request), strict=True))
         points = list(product(MODES, self._seeds))
         best = {Label(f"{mode}, seed {seed}", mode=mode, seed=seed, kept="best"): found[seed][mode][0] for mode, seed in points}
         return best | {Label(mode=mode, kept="staying", seed=seed): found[seed][mode][1] for mode, seed in points}
