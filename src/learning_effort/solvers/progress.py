@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
+from ..errors import choice
 from ..results.certificate import Status
 from ..results.solution import Solution
 from ..runtime.interruption import Stop, Stopped
@@ -17,6 +18,13 @@ from ..runtime.interruption import Stop, Stopped
 Show = bool | Callable[[int, float, float], object]
 #: What a stage is called where nothing else is said: its steps are the learner's own, and so are its values.
 OWN_STEPS = "own steps"
+
+
+def _shown(show: object) -> bool:
+    """Whether lines are written. **Raises:** `LearningEffortError` for what neither says so nor can be called."""
+    if callable(show):
+        return False
+    return bool(choice(show, "progress", "solve", (True, False)))
 
 
 class Progress:
@@ -32,7 +40,7 @@ class Progress:
         self.followed = self._call is not None
         self.stop = Stop() if stop is None else stop
         self.stage, self.start = OWN_STEPS, ""
-        self._line = Line(bool(show) and not self.followed)
+        self._line = Line(_shown(show))
         self._limit: int | None = None
 
     def begin(self, limit: int | None = None) -> None:
@@ -105,7 +113,7 @@ class Counted:
 
     def __init__(self, show: Show, total: int, stop: Stop):
         self._call = show if callable(show) else None
-        self._line = Line(bool(show) and self._call is None)
+        self._line = Line(_shown(show))
         self._total, self._stop = total, stop
         self._done, self._lock = 0, threading.Lock()
 
