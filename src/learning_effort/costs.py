@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .errors import Given, LearningEffortError, Varied, varied
+from .errors import Given, LearningEffortError, Varied, shown, varied
 from .files.describe import Described
 from .runtime import precision  # noqa: F401
 from .runtime.modules import replaced
@@ -134,7 +134,11 @@ def from_function(function: Callable[[Float[Array, " n"]], Float[Array, ""]]) ->
 
     Write it with jax.numpy; it must have finite derivatives, at rest too. Controls take such a function as their `cost`. Files
     cannot describe it: subclass `Cost` for one that they can.
+
+    **Raises:** `LearningEffortError` for what cannot be called.
     """
+    if not callable(function):
+        raise LearningEffortError(f"The 'function' of from_function must be a function of effort. Got {shown(function)}.")
     return _FromFunction(function)
 
 

@@ -59,6 +59,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "LearningRate": (controls.LearningRate, {}),
     "MixtureControl": (controls.MixtureControl, {}),
     "Exponential": (costs.Exponential, {}),
+    "Linear": (costs.Linear, {}),
     "NormDeviation": (costs.NormDeviation, {}),
     "Quadratic": (costs.Quadratic, {}),
     "costs.from_function": (costs.from_function, {"function": lambda effort: 0.0}),

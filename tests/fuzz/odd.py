@@ -53,15 +53,16 @@ ODD = {
 def array(random: np.random.Generator) -> object:
     """An array of any kind, shape and content."""
     shape = tuple(int(n) for n in random.choice([0, 1, 2, 3, 5], size=random.integers(0, 4), p=[0.06, 0.3, 0.3, 0.24, 0.1]))
-    numbers = random.normal(size=shape) * 10.0 ** random.choice([0, 0, 0, 5, -5, 150, 308])
     kinds = ["f8", "f8", "f8", "f4", "f2", "i8", "u1", "?", "c16", "O", "U5", "M8[D]", "m8[s]", "masked", "nan", "inf"]
     kind = random.choice(kinds)
     with np.errstate(all="ignore"):
+        numbers = np.asarray(random.normal(size=shape) * 10.0 ** random.choice([0, 0, 0, 5, -5, 150, 308]))
         if kind in ("nan", "inf"):
             return np.where(random.random(shape) < 0.3, float(kind), numbers)
         if kind == "masked":
             return np.ma.masked_array(numbers, random.random(shape) < 0.5)
         given = (random.integers(0, 9, shape) if kind in ("M8[D]", "m8[s]", "u1", "i8") else numbers).astype(kind)
+    given = np.asarray(given)
     return given.tolist() if random.random() < 0.2 else given[..., ::-1] if shape and random.random() < 0.2 else given
 
 
