@@ -233,3 +233,19 @@ def test_exact_solutions_of_the_published_objective_refuse_another():
     for control in (le.LearningRate(), le.Gain()):
         with pytest.raises(le.LearningEffortError, match="terminal_scale"):
             le.solve(le.Problem(network, control, 20, terminal_scale=1.0), le.Exact(), progress=False)
+
+
+def test_shares_reach_a_corner_of_the_simplex_that_softmax_does_not():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 3))
+    useless = le.tasks.Arrays(x, rng.normal(size=(20, 1)))
+    parts = [useless, le.tasks.Arrays(x, x[:, :1]), le.tasks.Arrays(x, -x[:, :1])]
+    network = le.LinearNetwork(le.tasks.Mixture(parts, (0.3, 0.4, 0.3)), (), 0.1, evaluation=parts[1])
+    given = le.Problem(network, le.Shares(knots=2), 12)
+    np.testing.assert_allclose(given.rollout(given.neutral_effort()).loss, given.baseline().loss, rtol=1e-12)
+    solution = le.solve(given, progress=False)
+    assert solution.certificate.converged
+    pure = given.signals_at(solution.effort, np.arange(12))["proportions"]
+    np.testing.assert_allclose(pure[:11], np.tile([0.0, 1.0, 0.0], (11, 1)), atol=1e-6)
+    with pytest.raises(le.LearningEffortError, match="le.Shares"):
+        le.Control("proportions")

@@ -90,6 +90,7 @@ CONTROLS = {
     "engagement by output": controls.Engagement(over="outputs", squared=True, cost=costs.NormDeviation(2.0)),
     "mixture": controls.MixtureControl(bounds=(-3, 3)),
     "initial weights": controls.InitialWeights(costs.Quadratic(0.1)),
+    "shares": controls.Shares(cost=costs.Quadratic(0.1)),
     "any port": controls.Control("rate", (-1, 1), rest=-1.0, cost=costs.Linear(0.1), knots=3),
 }
 #: One control for each port.

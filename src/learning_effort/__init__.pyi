@@ -19,6 +19,7 @@ from .controls.gain import Gain as Gain
 from .controls.initial_weights import InitialWeights as InitialWeights
 from .controls.learning_rate import LearningRate as LearningRate
 from .controls.mixture import MixtureControl as MixtureControl
+from .controls.shares import Shares as Shares
 from .errors import DivergenceError as DivergenceError
 from .errors import LearningEffortError as LearningEffortError
 from .learners.linear import LinearNetwork as LinearNetwork

@@ -11,5 +11,6 @@ from .gain import Gain
 from .initial_weights import InitialWeights
 from .learning_rate import LearningRate
 from .mixture import MixtureControl
+from .shares import Shares
 
-__all__ = ["Control", "Engagement", "Gain", "InitialWeights", "LearningRate", "MixtureControl"]
+__all__ = ["Control", "Engagement", "Gain", "InitialWeights", "LearningRate", "MixtureControl", "Shares"]

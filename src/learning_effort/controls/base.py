@@ -76,6 +76,10 @@ class Control(Described):
     ):
         if not (isinstance(port, str) and port.isidentifier()):
             raise LearningEffortError(f"The 'port' of Control must be the name of a learner's port, a word. Got {port!r}.")
+        if port == PROPORTIONS:
+            raise LearningEffortError(
+                "Proportions sum to 1, which Control does not keep. Try le.Shares(), or le.MixtureControl() for a softmax."
+            )
         self.port = port
         self._keep(bounds, rest, cost, knots, interpolation, start, name)
 
