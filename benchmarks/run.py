@@ -16,12 +16,12 @@ from pathlib import Path
 from gradients import gradient, growth, memory
 from measuring import HEAD, line, load, machine, write_between_marks
 from solving import batch, interior_point, optimum, solvers
-from starting import compiling, importing
+from starting import compiling, first_answer, importing
 
 #: By name, in the order of the table. Each yields its rows.
 BENCHMARKS = {
     f.__name__.replace("_", "-"): f
-    for f in (gradient, solvers, optimum, batch, interior_point, growth, memory, compiling, importing)
+    for f in (gradient, solvers, optimum, batch, interior_point, growth, memory, first_answer, compiling, importing)
 }
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 MARKS = "<!-- table: written by benchmarks/run.py -->\n", "<!-- end of table -->"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import jax
 import numpy as np
 from cases import gaussians, known_optimum, single_neuron
+from interior import transcription
 from measuring import Row, Time, against, alternate, seconds
 
 import learning_effort as le
@@ -109,7 +109,7 @@ def interior_point(steps: int = 600, rounds: int = 5) -> Iterator[Row]:
         yield Row(measure, case, "not measured", "CasADi is not installed; pip install casadi")
         return
     problem = single_neuron(steps)
-    call, value = transcription(casadi, steps)
+    call, value = transcription(casadi, **transcribed(steps))
     every: list[le.Solution] = []
     ours, theirs = alternate(lambda: every.append(le.solve(problem, progress=False)), call, rounds=rounds)
     found = min(every, key=lambda solution: solution.seconds)
@@ -123,26 +123,9 @@ def interior_point(steps: int = 600, rounds: int = 5) -> Iterator[Row]:
     )
 
 
-def transcription(casadi, steps: int):
-    """`single-neuron` as a sparse program in all its weights and gains: a call that solves it, and its value."""
+def transcribed(steps: int) -> dict:
+    """What `transcription` takes of `single-neuron`: its numbers, and its weights without control."""
     e = le.experiments.SingleNeuron(steps=steps)
-    second = e.mean**2 + e.std**2
-    w, g = casadi.SX.sym("w", steps), casadi.SX.sym("g", steps)
-    effective = w * (1 + g)
-    loss = 0.5 - e.mean * effective + second * effective**2 / 2 + e.weight_decay * w**2 / 2
-    field = (1 + g) * (e.mean - second * effective) - e.weight_decay * w
-    discount = e.gamma ** (np.arange(steps) * e.learning_rate) * e.learning_rate
-    cost = casadi.dot(casadi.DM(discount), loss + e.beta * g**2)
-    follows = w[1:] - w[:-1] - e.learning_rate * field[:-1]
-    program = {"x": casadi.vertcat(w, g), "f": cost, "g": casadi.vertcat(w[0], follows)}
-    options = {"print_time": False, "ipopt": {"print_level": 0, "sb": "yes", "tol": 1e-11}}
-    solver = casadi.nlpsol("solver", "ipopt", program, options)
-    lower = np.concatenate([np.full(steps, -np.inf), np.full(steps, e.lower)])
-    upper = np.concatenate([np.full(steps, np.inf), np.full(steps, e.upper)])
-    uncontrolled = e.problem().rollout(e.problem().initial_effort())
-    start = np.concatenate([np.asarray(jax.device_get(uncontrolled.weights[0])).ravel(), np.zeros(steps)])
-
-    def call():
-        return solver(x0=start, lbx=lower, ubx=upper, lbg=0.0, ubg=0.0)
-
-    return lambda: call() and None, -float(call()["f"])
+    names = ("steps", "mean", "std", "weight_decay", "gamma", "learning_rate", "beta", "lower", "upper")
+    uncontrolled = e.problem().baseline()
+    return {name: getattr(e, name) for name in names} | {"weights": np.ravel(uncontrolled.weights[0]).tolist()}

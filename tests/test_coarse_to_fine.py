@@ -10,11 +10,12 @@ import optax
 import pytest
 
 import learning_effort as le
+from learning_effort.numerics.vectors import raveled
 from learning_effort.problem import blocks
 from learning_effort.problem.box import scaled_residual
 from learning_effort.problem.metric import metric
 from learning_effort.runtime import devices
-from learning_effort.solvers import coarse_to_fine, cost_curvature, longer_steps, quasi_newton
+from learning_effort.solvers import coarse_to_fine, cost_curvature, longer_steps
 
 PAIR = [le.tasks.CorrelatedGaussians(), le.tasks.CorrelatedGaussians((-2.0, 2.0), flip_probability=0.2)]
 
@@ -281,10 +282,10 @@ def test_the_inverse_of_the_costs_curvature_is_that_of_the_dense_hessian(control
     rng = np.random.default_rng(0)
     effort = jax.tree.map(lambda e: jnp.asarray(e + 0.5 * rng.normal(size=e.shape)), problem.initial_effort())
     flat, unravel = jax.flatten_util.ravel_pytree(effort)
-    root = jnp.sqrt(jax.flatten_util.ravel_pytree(metric(problem))[0])
-    free = (rng.random(flat.size) < 0.7).astype(float)
+    root = np.sqrt(raveled(metric(problem)))
+    free = rng.random(flat.size) < 0.7
     vector = free * rng.normal(size=flat.size)
-    found = cost_curvature.inverse_cost_curvature(problem, flat * root, root, free)(jnp.asarray(vector)) * free
+    found = cost_curvature.CostCurvature(problem, root).inverse(np.asarray(flat) * root, free)(vector) * free
 
     weights = problem.weights(jnp.arange(5))
     hessian = np.asarray(jax.hessian(lambda e: jnp.sum(weights * problem.rollout(unravel(e)).cost))(flat))
@@ -305,12 +306,10 @@ def test_engagement_under_a_norm_deviation_needs_fewer_gradients_for_it(monkeypa
     problem = semantic(control, steps=300, weight_decay=0.0, init_scale=0.3)
 
     def solution():
-        quasi_newton._compiled.cache_clear()
         return le.solve(problem, le.QuasiNewton(tolerance=1e-4, max_gradients=350), progress=False)
 
     ours = solution()
-    monkeypatch.setattr(quasi_newton, "inverse_cost_curvature", lambda problem, z, root, free: lambda vector: vector)
+    monkeypatch.setattr(cost_curvature.CostCurvature, "inverse", lambda self, z, free: lambda vector: vector)
     plain = solution()
-    quasi_newton._compiled.cache_clear()
     assert ours.certificate.converged and ours.gradients < 0.8 * plain.gradients
     assert ours.value == pytest.approx(plain.value, abs=1e-4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -34,7 +33,7 @@ def certify(solution: Given[Solution], products: Given[int] = 40) -> Certificate
         raise LearningEffortError("This solution has no problem to certify it against. Bind it with le.load(path, problem=…).")
     count(products, "products", "certify")
     problem = priced(problem, solution.certificate.budgets)
-    scale = eqx.filter_jit(metric)(problem)
+    scale = metric(problem)
     value, gradient = problem.value_and_gradient(solution.effort)
     curvature = smallest_curvature(problem, solution.effort, products, scale=scale)
     constant, no_constant = best_constant_value(problem)

@@ -50,9 +50,9 @@ def smallest_curvature(
     beyond which directions are held over stretches of time (None: as the device bears); `scale`, the metric D, if known.
     """
     effort = problem.check_effort(effort)
-    scale = eqx.filter_jit(metric)(problem) if scale is None else scale
+    scale = metric(problem) if scale is None else scale
     _, gradient = problem.value_and_gradient(effort)
-    free = jax.tree.map(lambda low, high: (~(low | high)).astype(float), *held(problem, effort, gradient))
+    free = jax.tree.map(lambda low, high: jnp.asarray((~(low | high)).astype(float)), *held(problem, effort, gradient))
     restricted = problem.space.size > (tuning().examined_effort if large is None else large)
     roots = {
         c.name: jax.tree.map(lambda d, f, c=c: _root(problem, c, d, f, restricted), scale[c.name], free[c.name])

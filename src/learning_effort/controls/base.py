@@ -20,6 +20,7 @@ from ..errors import Given, LearningEffortError, Varied, array, choice, is_trace
 from ..files.describe import Described
 from ..learners.base import Learner
 from ..learners.ports import PROPORTIONS, Port, Shape
+from ..runtime.arrays import computing
 from ..runtime.modules import replaced
 from .knots import Knots, check_knots
 from .varying import each, fitted, in_time, is_number, moments
@@ -242,7 +243,8 @@ class Control(Described):
         targets = [shapes] if isinstance(shapes, tuple) else shapes
         time = () if self.static else (knots.number,)
         at_knots = [b.at_knots(knots) if in_time(b) else b for b in each(bound, len(targets))]
-        full = [jnp.broadcast_to(b, (*time, *shape)) for b, shape in zip(at_knots, targets, strict=True)]
+        xp, at_knots = computing(*at_knots)
+        full = [jnp.asarray(xp.broadcast_to(b, (*time, *shape))) for b, shape in zip(at_knots, targets, strict=True)]
         return full[0] if isinstance(shapes, tuple) else full
 
     def _check_box(self, learner: Learner) -> None:
@@ -282,6 +284,7 @@ class Control(Described):
         lower, upper = (each(bound, len(leaves)) for bound in (self.lower, self.upper))
         if self.box_in_time or any(is_traced(leaf) for leaf in (*leaves, *lower, *upper)):
             return
+        leaves, lower, upper = ([np.asarray(a) for a in arrays] for arrays in (leaves, lower, upper))
         if any(((leaf < low) | (leaf > high)).any() for leaf, low, high in zip(leaves, lower, upper, strict=True)):
             least, most = min(float(low.min()) for low in lower), max(float(high.max()) for high in upper)
             raise LearningEffortError(
@@ -344,7 +347,8 @@ class Control(Described):
                 f"The '{what}' of {type(self).__name__} must be a number or have shape {shapes}. "
                 f"Got {[jnp.shape(leaf) for leaf in leaves]}."
             )
-        full = [jnp.broadcast_to(jnp.asarray(leaf, float), s) for leaf, s in zip(leaves, targets, strict=True)]
+        xp, leaves = computing(*leaves)
+        full = [jnp.asarray(xp.broadcast_to(leaf, s)) for leaf, s in zip(leaves, targets, strict=True)]
         return full[0] if one_array else full
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import LearningEffortError, count
+from ..runtime.arrays import computing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +49,20 @@ class Knots:
             return np.minimum(np.ceil(np.arange(self.number) * self.held_over / self.number), self.steps - 1)
         return np.linspace(0, self.steps - 1, self.number)
 
-    def places(self, ks: Int[Array | np.ndarray, "*S"]) -> tuple[Int[Array, "*S"], Float[Array, "*S"] | None]:
+    def places(
+        self, ks: Int[Array | np.ndarray, "*S"]
+    ) -> tuple[Int[Array | np.ndarray, "*S"], Float[Array | np.ndarray, "*S"] | None]:
         """The knots at or before steps `ks`, and how far each step is towards the next, in [0, 1] (None: held)."""
         last = self.steps - 1
-        ks = jnp.minimum(ks, last)
+        xp, (ks,) = computing(ks)
+        ks = xp.minimum(ks, last)
         if self.held:
             if self.number == self.steps:
                 return ks, None
             place = ks * self.number // self.held_over
             return (jnp.minimum(place, self.number - 1) if self.updates else place), None
         position = ks * (self.number - 1) / last
-        place = jnp.minimum(position.astype(int), self.number - 2)
+        place = xp.minimum(position.astype(int), self.number - 2)
         return place, position - place
 
     def at(
@@ -71,9 +75,17 @@ class Knots:
         fraction = fraction.reshape(-1, *[1] * (values.ndim - 1))
         return values[place] * (1 - fraction) + values[place + 1] * fraction
 
-    def gathered(self, weights: Float[Array, " S"], ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " K"]:
+    def gathered(
+        self, weights: Float[Array | np.ndarray, " S"], ks: Int[Array | np.ndarray, " S"]
+    ) -> Float[Array | np.ndarray, " K"]:
         """The transpose of `at`: each step's weight given to the knots around it."""
+        xp, (weights, ks) = computing(weights, ks)
         place, fraction = self.places(ks)
+        if xp is np:
+            if fraction is None:
+                return np.bincount(place, weights, self.number)
+            after = np.bincount(place + 1, weights * fraction, self.number)
+            return np.bincount(place, weights * (1 - fraction), self.number) + after
         nothing = jnp.zeros(self.number)
         if fraction is None:
             return nothing.at[place].add(weights)
@@ -127,6 +139,7 @@ def resampled(values: Float[Array | np.ndarray, "K *E"], number: int) -> Float[A
     at = np.linspace(0, have - 1, number)
     place = np.minimum(at.astype(int), max(have - 2, 0))
     fraction = (at - place).reshape(-1, *[1] * (values.ndim - 1))
+    _, (values,) = computing(values)
     return jnp.asarray(values[place] * (1 - fraction) + values[np.minimum(place + 1, have - 1)] * fraction)
 
 

@@ -17,6 +17,7 @@ from ..runtime import memory
 from ..runtime.modules import replaced
 from ..runtime.precision import require_settings
 from ..runtime.random_keys import key as key_of
+from ..runtime.random_keys import normal_arrays
 from ..tasks.base import Moments, Samples, Step, Task
 from ..tasks.datasets import drawing
 from . import ports
@@ -82,12 +83,10 @@ class MomentLearner(GradientLearner, Classifier):
             f"{name} with layers of {', '.join(map(str, sizes))} units",
             "Try smaller hidden layers, or a task with fewer inputs and outputs.",
         )
-        scale = number(init_scale, "init_scale", name, 0.0)
-        keys = jax.random.split(key_of(count(seed, "seed", name, 0)), len(sizes) - 1)
-        self.initial_weights = [
-            scale * jax.random.normal(key, (rows, columns))
-            for key, rows, columns in zip(keys, sizes[1:], sizes[:-1], strict=True)
-        ]
+        scale = np.asarray(number(init_scale, "init_scale", name, 0.0))
+        shapes = tuple(zip(sizes[1:], sizes[:-1], strict=True))
+        draws = normal_arrays(np.asarray(count(seed, "seed", name, 0)), shapes)
+        self.initial_weights = [jnp.asarray(scale * np.asarray(drawn)) for drawn in draws]
 
     @property
     def step_size(self) -> Float[Array, ""]:

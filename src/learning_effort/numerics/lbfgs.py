@@ -1,58 +1,64 @@
-"""Limited-memory BFGS: an inverse curvature from pairs of steps and changes of the gradient (Liu & Nocedal 1989)."""
+"""Limited-memory BFGS: an inverse curvature from pairs of steps and changes of the gradient (Liu & Nocedal 1989).
+
+In NumPy: a few products of vectors for every gradient take less time than compiling them would.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+import numpy as np
+from jaxtyping import Bool, Float
 
 #: A vector of n numbers.
-Vector = Float[Array, " n"]
-
-
-def two_loops(
-    vector: Vector,
-    steps: Float[Array, "m n"],
-    changes: Float[Array, "m n"],
-    count: Int[Array, ""],
-    free: Vector,
-    begin: Callable[[Vector], Vector] = lambda vector: vector,
-) -> Vector:
-    """H times `vector` (n,), H the inverse curvature by the two-loop recursion over the last `count` modulo m pairs (m, n),
-    restricted to the components where `free` (n,) is one; without pairs H is what `begin` applies, the identity."""
-    memory = steps.shape[0]
-    kept = jnp.minimum(count, memory)
-    newest_first = (count - 1 - jnp.arange(memory)) % memory
-
-    def curvature(j):
-        step, change = steps[j] * free, changes[j]
-        product = jnp.dot(step, change)
-        good = product > 1e-10 * jnp.dot(change * free, change)
-        return jnp.where(good, 1.0 / jnp.where(good, product, 1.0), 0.0)
-
-    def first(i, carry):
-        q, weights = carry
-        j = newest_first[i]
-        weight = curvature(j) * jnp.dot(steps[j], q)
-        return q - weight * changes[j] * free, weights.at[i].set(weight)
-
-    def second(i, r):
-        i = kept - 1 - i
-        j = newest_first[i]
-        weight = curvature(j) * jnp.dot(changes[j], r)
-        return r + (steps[j] * free) * (weights[i] - weight)
-
-    q, weights = jax.lax.fori_loop(0, kept, first, (vector, jnp.zeros(memory)))
-    return jax.lax.fori_loop(0, kept, second, begin(q))
+Vector = Float[np.ndarray, " n"]
 
 
 class Pairs(NamedTuple):
     """What quasi-Newton steps learned of −V's curvature: the last `count` modulo m of m `steps` (m, n) in effort's units,
     and the `changes` (m, n) of the gradient of −V along them."""
 
-    steps: Float[Array, "m n"]
-    changes: Float[Array, "m n"]
-    count: Int[Array, ""]  # type: ignore[assignment]  # tuples have a method of this name
+    steps: Float[np.ndarray, "m n"]
+    changes: Float[np.ndarray, "m n"]
+    count: int  # type: ignore[assignment]  # tuples have a method of this name
+
+    def with_one_more(self, step: Vector, change: Vector) -> Pairs:
+        """These and one more, in the place of the oldest: the arrays are written to."""
+        place = self.count % len(self.steps)
+        self.steps[place], self.changes[place] = step, change
+        return self._replace(count=self.count + 1)
+
+    def scaled(self, units: Vector) -> Pairs:
+        """The same with steps in other units, `units` (n,) times as small; the arrays are new."""
+        known = min(self.count, len(self.steps))
+        steps, changes = np.zeros(self.steps.shape), np.zeros(self.steps.shape)
+        np.multiply(self.steps[:known], units, out=steps[:known])
+        np.divide(self.changes[:known], units, out=changes[:known])
+        return Pairs(steps, changes, self.count)
+
+
+def two_loops(
+    vector: Vector,
+    pairs: Pairs,
+    free: Bool[np.ndarray, " n"] | None = None,
+    begin: Callable[[Vector], Vector] = lambda vector: vector,
+) -> Vector:
+    """H times `vector` (n,), H the inverse curvature by the two-loop recursion over `pairs`, restricted to the components that
+    are `free` (None: all), where alone `vector` is not zero; without pairs H is what `begin` applies, the identity."""
+    memory = len(pairs.steps)
+    known = []
+    q = vector.copy()
+    for j in ((pairs.count - 1 - i) % memory for i in range(min(pairs.count, memory))):  # the newest first
+        step, change = pairs.steps[j], pairs.changes[j]
+        if free is not None:
+            step, change = step * free, change * free
+        product = step @ change
+        if product > 1e-10 * (change @ change):
+            weight = (step @ q) / product
+            q -= weight * change
+            known.append((step, change, product, weight))
+    r = begin(q)
+    for step, change, product, weight in reversed(known):
+        r = r + step * (weight - (change @ r) / product)
+    return r

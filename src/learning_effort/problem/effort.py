@@ -18,6 +18,7 @@ from ..controls.varying import moments
 from ..errors import Given, LearningEffortError, NotNumbers, floats, is_traced, shown
 from ..learners.base import Learner
 from ..learners.ports import Clash
+from ..runtime.arrays import computing
 from ..runtime.modules import replaced
 from .budget import Budget
 from .horizon import Steps
@@ -211,16 +212,17 @@ class EffortSpace(eqx.Module):
         """Each control's parameters at steps `ks`: leading axis S, interpolated between knots; static ones as they are."""
         return self.each(effort, lambda knots, values: knots.at(values, ks))
 
-    def knot_weights(self, weights: Float[Array, " N"]) -> Effort:
+    def knot_weights(self, weights: Float[Array | np.ndarray, " N"]) -> Effort:
         """Each knot's share of the steps' `weights`, summed with its interpolation weights, in effort's tree."""
-        ks = jnp.arange(self.horizon.length)
+        xp, (weights,) = computing(weights)
+        ks = np.arange(self.horizon.length)
         result = {}
         for c in self.controls:
             start = c.start_parameters(self.learner)
-            own = jnp.sum(weights) if c.static else self.knots(c).gathered(weights, ks)
+            own = weights.sum() if c.static else self.knots(c).gathered(weights, ks)
 
             def full(s, own=own):
-                return jnp.broadcast_to(own.reshape(*own.shape, *[1] * s.ndim), (*own.shape, *s.shape))
+                return xp.broadcast_to(xp.reshape(own, (*own.shape, *[1] * s.ndim)), (*own.shape, *s.shape))
 
             result[c.name] = jax.tree.map(full, start)
         return result
@@ -293,18 +295,7 @@ class EffortSpace(eqx.Module):
 
     def neutral_cost(self, weights: Float[Array | np.ndarray, " N"]) -> Float[Array, ""]:
         """What the neutral effort costs over all steps, which have these `weights`."""
-        constant, varying = jnp.zeros(()), jnp.zeros(())
-        for c in self.controls:
-            if self.budgeted(c):
-                continue
-            neutral = c.neutral_parameters(self.learner)
-            if not c.cost_in_time:
-                constant = constant + c.cost_of(neutral, self.learner)
-                continue
-            moving, still = moments(c, self.knots(c), np.arange(self.horizon.length))
-            costs = jax.vmap(lambda m, c=still, n=neutral: eqx.combine(m, c).cost_of(n, self.learner))(moving)
-            varying = varying + jnp.asarray(weights) @ costs
-        return constant * weights.sum() + varying
+        return _neutral_cost(self, weights)
 
     def _send(self, signals: dict[str, Any], control: Control, signal: Any) -> None:
         """Put a control's signal with the `signals`, joined with what drives its port already."""
@@ -324,4 +315,25 @@ class EffortSpace(eqx.Module):
         """The parameters of one instant at every knot: leading axis K, unless the control is static."""
         if control.static:
             return parameters
-        return jax.tree.map(lambda p: jnp.broadcast_to(p, (self.knots(control).number, *p.shape)), parameters)
+
+        def held(instant: Array) -> Array:
+            xp, (instant,) = computing(instant)
+            return jnp.asarray(xp.broadcast_to(instant, (self.knots(control).number, *instant.shape)))
+
+        return jax.tree.map(held, parameters)
+
+
+@eqx.filter_jit
+def _neutral_cost(space: EffortSpace, weights: Float[Array | np.ndarray, " N"]) -> Float[Array, ""]:
+    constant, varying = jnp.zeros(()), jnp.zeros(())
+    for c in space.controls:
+        if space.budgeted(c):
+            continue
+        neutral = c.neutral_parameters(space.learner)
+        if not c.cost_in_time:
+            constant = constant + c.cost_of(neutral, space.learner)
+            continue
+        moving, still = moments(c, space.knots(c), np.arange(space.horizon.length))
+        costs = jax.vmap(lambda m, c=still, n=neutral: eqx.combine(m, c).cost_of(n, space.learner))(moving)
+        varying = varying + jnp.asarray(weights) @ costs
+    return constant * weights.sum() + varying

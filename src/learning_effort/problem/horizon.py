@@ -13,6 +13,7 @@ from ..controls.knots import check_knots
 from ..errors import Given, Number, count, number
 from ..files.describe import Described
 from ..runtime import precision  # noqa: F401
+from ..runtime.arrays import computing
 from .budget import Budget
 
 
@@ -50,11 +51,11 @@ class Steps(Described):
 
     def weights(
         self, steps: Int[Array | np.ndarray, " S"], step_size: Float[ArrayLike, ""], discount: Float[ArrayLike, ""]
-    ) -> Float[Array, " S"]:
+    ) -> Float[Array | np.ndarray, " S"]:
         """γ^{t_k} Δt for each step index k (S,): what an instant's reward is worth."""
-        weights = discount ** (steps * step_size) * step_size
         limit = self.n if self.used is None else self.used
-        return jnp.where(steps < limit, weights, 0.0)
+        xp, (steps, step_size, discount, limit) = computing(steps, step_size, discount, limit)
+        return xp.where(steps < limit, discount ** (steps * step_size) * step_size, 0.0)
 
 
 class Objective(NamedTuple):
@@ -71,7 +72,7 @@ class Objective(NamedTuple):
     budgets: tuple[Budget, ...] = ()
     on_updates: bool = False
 
-    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
         return self.horizon.weights(ks, self.step_size, self.discount)
 
@@ -85,16 +86,20 @@ class Objective(NamedTuple):
         """What steps `ks` add to V."""
         return jnp.sum(self.weights(ks) * self.reward(losses, costs)) - self.terminal(ks, losses)
 
-    def terminal(self, ks: Int[Array | np.ndarray, " S"], losses: Float[Array, " S"]) -> Float[Array, ""]:
+    def terminal(
+        self, ks: Int[Array | np.ndarray, " S"], losses: Float[Array | np.ndarray, " S"]
+    ) -> Float[Array | np.ndarray, ""]:
         """a γ^{t_{N−1}} L_{N−1}, if step N − 1 is one of `ks`; otherwise zero."""
-        return jnp.sum(jnp.where(ks == self.horizon.last, self.terminal_weights(ks) * losses, 0.0))
+        xp, (ks, last, losses, weights) = computing(ks, self.horizon.last, losses, self.terminal_weights(ks))
+        return xp.asarray(xp.sum(weights * xp.where(ks == last, losses, 0.0)))
 
-    def terminal_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+    def terminal_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, " S"]:
         """a γ^{t_{N−1}} at step N − 1, zero at others."""
-        last = self.horizon.last
-        return jnp.where(ks == last, self.terminal_scale * self.discount ** (last * self.step_size), 0.0)
+        numbers = ks, self.horizon.last, self.terminal_scale, self.discount, self.step_size
+        xp, (ks, last, scale, discount, step_size) = computing(*numbers)
+        return xp.where(ks == last, scale * discount ** (last * step_size), 0.0)
 
-    def loss_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+    def loss_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, " S"]:
         """∂V/∂L at steps `ks`."""
         return -self.reward_scale * self.weights(ks) - self.terminal_weights(ks)
 
@@ -114,6 +119,6 @@ class Objective(NamedTuple):
         rows = [budget.next_price(own) for budget, own in zip(self.budgets, spent, strict=True)]
         return jnp.stack(rows) if rows else jnp.zeros(0)
 
-    def cost_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+    def cost_weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, " S"]:
         """∂V/∂C at steps `ks`."""
         return -self.weights(ks)

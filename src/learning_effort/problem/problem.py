@@ -20,6 +20,7 @@ from ..files.describe import Described
 from ..files.html import table
 from ..learners.base import Learner, Weights
 from ..runtime import memory
+from ..runtime.arrays import computing
 from ..runtime.fork import require_not_forked
 from ..runtime.modules import plain_method
 from ..runtime.precision import require_settings
@@ -231,7 +232,7 @@ class Problem(Described):
         """The ports' signals at steps `ks`, each with a leading axis S."""
         return self.space.signals_at(effort, ks)
 
-    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array, " S"]:
+    def weights(self, ks: Int[Array | np.ndarray, " S"]) -> Float[Array | np.ndarray, " S"]:
         """γ^{t_k} Δt at steps `ks`, zero beyond the horizon."""
         return self.objective.weights(ks)
 
@@ -239,7 +240,7 @@ class Problem(Described):
         """V, of a rollout's losses and costs at all steps."""
         ks = np.arange(self.horizon.length)
         weights = np.asarray(self.weights(ks))
-        return float(weights @ rollout.reward) - float(self.objective.terminal(ks, jnp.asarray(rollout.loss)))
+        return float(weights @ np.asarray(rollout.reward)) - float(self.objective.terminal(ks, np.asarray(rollout.loss)))
 
     # What a user asks ---------------------------------------------------------------------------------------------
 
@@ -254,10 +255,10 @@ class Problem(Described):
 
         **Raises:** `LearningEffortError`, unless it is being compiled or mapped, if V is finite and its gradient is not.
         """
-        value, gradient = _value_and_gradient(self, self.check_effort(effort))
+        value, gradient = gradient_of(self, self.check_effort(effort))
         leaves = jax.tree.leaves(gradient)
-        if not any(is_traced(leaf) for leaf in (value, *leaves)) and jnp.isfinite(value).all():
-            if not all(jnp.isfinite(leaf).all() for leaf in leaves):
+        if not any(is_traced(leaf) for leaf in (value, *leaves)) and np.isfinite(value).all():
+            if not all(np.isfinite(leaf).all() for leaf in leaves):
                 raise LearningEffortError(self.learner.explain_nonfinite_gradient())
         return value, gradient
 
@@ -272,12 +273,15 @@ class Problem(Described):
 
     def thinned_rollout(self, effort: Given[Effort] | None, steps: Int[Array | np.ndarray, " T"]) -> Rollout:
         """As `rollout`, with weights (T, …) at the increasing `steps` only; effort None is the uncontrolled learner."""
-        return _rollout(self, None if effort is None else self.check_effort(effort), jnp.asarray(steps))
+        steps = jnp.asarray(steps)
+        if effort is None:
+            return unpaid(self, _rollout(self, self.neutral_effort(), steps))
+        return _rollout(self, self.check_effort(effort), steps)
 
     def baseline(self) -> Rollout:
         """The uncontrolled learner, at all N states: every port neutral, no cost."""
         self._require_room_for_all()
-        return _rollout(self, None)
+        return unpaid(self, _rollout(self, self.neutral_effort()))
 
     def baseline_value(self) -> Float[Array, ""]:
         """V of the uncontrolled learner."""
@@ -302,8 +306,15 @@ def _value(problem: Problem, effort: Effort | None) -> Float[Array, ""]:
 
 
 @eqx.filter_jit
-def _value_and_gradient(problem: Problem, effort: Effort) -> tuple[Float[Array, ""], Effort]:
+def gradient_of(problem: Problem, effort: Effort) -> tuple[Float[Array, ""], Effort]:
+    """V and ∂V/∂effort as they are, finite or not, of an effort in its own tree."""
     return unrolled.value_and_gradient(problem.space, problem.objective, effort)
+
+
+@eqx.filter_jit
+def gradients_of(problems: Problem, efforts: Effort) -> tuple[Float[Array, " problems"], Effort]:
+    """The same of problems stacked on a leading axis."""
+    return jax.vmap(lambda p, e: unrolled.value_and_gradient(p.space, p.objective, e))(problems, efforts)
 
 
 @eqx.filter_jit
@@ -335,6 +346,12 @@ def _observables(
         return {}
     signals = {} if effort is None else problem.signals_at(effort, steps)
     return jax.vmap(learner.observables)(states, steps, signals)
+
+
+def unpaid(problem: Problem, rollout: Rollout) -> Rollout:
+    """Learning under an effort whose cost is not counted: under neutral effort, the uncontrolled learner."""
+    xp, (loss, scale) = computing(rollout.loss, problem.reward_scale)
+    return rollout._replace(cost=xp.zeros_like(loss), reward=-scale * loss)
 
 
 #: Weights are kept at no more times than this.

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from ..learners.base import Learner, Signals
@@ -60,7 +61,7 @@ def backward(
     records: PyTree,
     ks: Int[Array, " S"],
     signals: Signals,
-    loss_weights: Float[Array, " S"],
+    loss_weights: Float[Array | np.ndarray, " S"],
     costate: PyTree,
 ) -> tuple[PyTree, PyTree, Signals]:
     """Reverse accumulation through steps `ks`.

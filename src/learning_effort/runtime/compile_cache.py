@@ -16,7 +16,7 @@ import platformdirs
 #: The variable of the environment that switches it off.
 SWITCH = "LEARNING_EFFORT_CACHE"
 #: Programs that take less than this to compile are not kept, in seconds.
-WORTH_KEEPING = 0.2
+WORTH_KEEPING = 0.02
 
 
 def folder() -> Path:

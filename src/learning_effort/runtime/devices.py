@@ -15,15 +15,12 @@ class Tuning:
 
     - `block_bytes`: what the states, or the signals, of one block of steps should take, to stay in the fastest memory.
     - `mapped_state`: networks with no more weights than this are mapped together: what a step costs is then overhead.
-    - `small_effort`, `trips`: efforts of no more numbers than this make so many solver trips a call.
     - `paired_effort`: efforts of more numbers than this have no room for quasi-Newton pairs of their own.
     - `examined_effort`: the curvature at efforts of more numbers than this is examined over stretches of time.
     """
 
     block_bytes: int = 2**19
     mapped_state: int = 8
-    small_effort: int = 2000
-    trips: int = 16
     paired_effort: int = 2_000_000
     examined_effort: int = 500_000
 
@@ -31,7 +28,7 @@ class Tuning:
 #: By the name that JAX has for the kind of device.
 TUNED = {
     "cpu": Tuning(),
-    "gpu": Tuning(block_bytes=2**26, mapped_state=4096, small_effort=100_000, paired_effort=20_000_000),
+    "gpu": Tuning(block_bytes=2**26, mapped_state=4096, paired_effort=20_000_000),
 }
 
 

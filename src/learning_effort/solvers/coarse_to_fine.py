@@ -13,23 +13,21 @@ from __future__ import annotations
 import dataclasses
 import time
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from ..controls.learning_rate import LearningRate
 from ..errors import LearningEffortError
 from ..numerics.lbfgs import Pairs
+from ..numerics.vectors import raveled, unraveled
 from ..problem.box import scaled_residual
 from ..problem.effort import Effort
 from ..problem.metric import metric
-from ..problem.problem import Problem
+from ..problem.problem import Problem, kept_steps
 from ..problem.variants import between_knots, resampled, same_shapes, with_linear_knots_of
 from ..results.certificate import Status
 from ..runtime.devices import tuning
 from .exact.exact import Exact
-from .longer_steps import longer_steps
+from .longer_steps import baseline_loss, longer_steps
 from .outcome import Outcome, joined, stopped_after
 from .progress import OWN_STEPS, Progress
 from .quasi_newton import QuasiNewton
@@ -90,14 +88,14 @@ class CoarseToFine:
         """From `effort` in the steps of `coarse`, and, if that was hard, in steps between those and the learner's own: the
         problem in the last of them, its metric, and what was found."""
         progress.stage = f"long steps ({coarse.horizon.length})"
-        scale = eqx.filter_jit(metric)(coarse)
+        scale = metric(coarse, baseline_loss(problem, coarse))
         start = resampled(problem, coarse, effort)
         found = self._in_long_steps(problem, coarse).run(coarse, start, scale, progress)
         between = self._between(problem, effort, coarse, found)
         if between is None:
             return coarse, scale, found
         progress.stage = f"shorter steps ({between.horizon.length})"
-        between_scale = eqx.filter_jit(metric)(between)
+        between_scale = metric(between, baseline_loss(problem, between))
         pairs = _spread_pairs(coarse, scale, between, between_scale, found.pairs)
         start = resampled(coarse, between, found.effort)
         nearer = self._in_long_steps(problem, between).run(between, start, between_scale, progress, pairs)
@@ -117,7 +115,8 @@ class CoarseToFine:
         stage, progress.stage = progress.stage, OWN_STEPS
         knotted = problem if same_shapes(coarse, problem) else with_linear_knots_of(problem, coarse)
         found = found._replace(effort=resampled(coarse, knotted, found.effort))
-        better = knotted.value(found.effort) > problem.value(effort)
+        worth = _worth(problem, found.effort) if knotted is problem else float(knotted.value(found.effort))
+        better = worth > _worth(problem, effort)
         if found.stopped:
             kept = "the best effort so far is kept, and 1 gradient at the learner's own steps says what it is worth"
             made, allowed = int(found.gradients[-1]), progress.stop.max_seconds
@@ -170,7 +169,7 @@ class CoarseToFine:
         self, problem: Problem, knotted: Problem, found: Outcome, scale: Effort, progress: Progress
     ) -> Outcome:
         """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
-        knot_scale = eqx.filter_jit(metric)(knotted)
+        knot_scale = metric(knotted, baseline_loss(problem, knotted))
         method = dataclasses.replace(self.fine, tolerance=max(KNOT_TOLERANCE, self.fine.tolerance))
         progress.stage = f"{OWN_STEPS}, on knots"
         first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
@@ -183,6 +182,13 @@ class CoarseToFine:
         second = refine(problem, knotted, begun, scale, knot_scale, first.pairs, self.fine.tolerance, progress, before)
         progress.stage = OWN_STEPS
         return joined(first, second)
+
+
+def _worth(problem: Problem, effort: Effort) -> float:
+    """V under `effort`, less what budgets take, by the rollout that solutions are reported with, which is compiled anyway."""
+    if problem.budget:
+        return float(problem.value(effort))
+    return problem.worth(problem.thinned_rollout(effort, kept_steps(problem)))
 
 
 def _as_it_is(problem: Problem, effort: Effort, scale: Effort, status: Status, reason: str) -> Outcome:
@@ -200,11 +206,10 @@ def _spread_pairs(
     """Pairs met in long steps, for the effort of `problem`: steps between its values, and changes as steps in the metric."""
     if pairs is None or same_shapes(coarse, problem):
         return pairs
-    unravel = ravel_pytree(coarse_scale)[1]
 
     def spread(vector):
-        return ravel_pytree(between_knots(coarse, problem, unravel(vector)))[0]
+        return raveled(between_knots(coarse, problem, unraveled(vector, coarse_scale)))
 
-    steps = jnp.stack([spread(step) for step in pairs.steps])
-    changes = jnp.stack([spread(change / ravel_pytree(coarse_scale)[0]) for change in pairs.changes])
-    return Pairs(steps, changes * ravel_pytree(scale)[0], pairs.count)
+    steps = np.stack([spread(step) for step in pairs.steps])
+    changes = np.stack([spread(change / raveled(coarse_scale)) for change in pairs.changes])
+    return Pairs(steps, changes * raveled(scale), pairs.count)

@@ -17,85 +17,116 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Bool, Float, PyTree
 
-from ..controls.varying import moments
+from ..controls.base import Control
+from ..controls.knots import Knots
+from ..learners.base import Learner
+from ..numerics.lbfgs import Vector
+from ..numerics.vectors import unraveled
+from ..problem.effort import Effort
 from ..problem.problem import Problem
 
-#: A vector of n numbers.
-Vector = Float[Array, " n"]
+#: Numbers of effort at K moments, p at each.
+Moments = Float[np.ndarray, "K p"]
 #: Curvature is taken to be at least this share of the metric's, which stands for the performance's own.
 FLOOR = 0.3
 
 
-def inverse_cost_curvature(
-    problem: Problem, z: Vector, root: Vector, free: Float[Array | np.ndarray, " n"]
-) -> Callable[[Vector], Vector]:
-    """The function that applies it to a vector (n,), on the components where `free` (n,) is one, in z = √D g.
+class CostCurvature:
+    """The curvature of a problem's costs, in z = √D g.
 
-    Static controls, and those that cost nothing, keep the metric's diagonal: the identity.
+    **Arguments:** `problem`; `root` (n,), √D. Static controls, and those that cost nothing, keep the metric's diagonal: the
+    identity.
     """
-    unravel = ravel_pytree(problem.initial_effort())[1]
-    effort, roots, frees = unravel(z / root), unravel(root), unravel(jnp.asarray(free))
-    weights = problem.space.knot_weights(problem.weights(jnp.arange(problem.horizon.length)))
-    curved = {}
-    for control in problem.controls:
-        if control.static or control.cost is None:
-            continue
-        name = control.name
-        weight = jax.tree.leaves(weights[name])[0]
-        weight = weight.reshape(len(weight), -1)[:, 0]
-        moving, still = moments(control, problem.space.knots(control))
 
-        def moment(m, g, w, r, f, c=still):
-            return _curvature(lambda p: eqx.combine(m, c).cost_of(p, problem.learner), g, w, r, f)
+    def __init__(self, problem: Problem, root: Vector):
+        self._problem, self._root = problem, root
+        self._like = jax.eval_shape(problem.initial_effort)
+        self._curved = [control for control in problem.controls if not control.static and control.cost is not None]
+        weights = problem.space.knot_weights(problem.weights(np.arange(problem.horizon.length)))
+        self._weights = {c.name: _at_moments(weights[c.name])[:, 0] for c in self._curved}
 
-        curved[name] = jax.vmap(moment)(moving, effort[name], weight, roots[name], frees[name])
+    def inverse(self, z: Vector, free: Bool[np.ndarray, " n"]) -> Callable[[Vector], Vector]:
+        """The function that applies the inverse to a vector (n,), on the components that are `free`, at the point `z`."""
+        effort, roots, frees = (unraveled(v, self._like) for v in (z / self._root, self._root, free))
+        curved = {c.name: self._at(c, effort[c.name], roots[c.name], frees[c.name]) for c in self._curved}
 
-    def apply(vector):
-        parts = unravel(vector)
-        for name, known in curved.items():
-            parts[name] = jax.vmap(_applied)(parts[name], *known)
-        return ravel_pytree(parts)[0]
+        def apply(vector: Vector) -> Vector:
+            result = vector.copy()
+            parts = unraveled(result, self._like)
+            for name, (unit, across, along) in curved.items():
+                own = _at_moments(parts[name])
+                inside = _inner(unit, own)[:, None] * unit
+                _write(parts[name], (own - inside) * across[:, None] + inside * along[:, None])
+            return result
 
-    return apply
+        return apply
 
+    def _at(
+        self, control: Control, effort: PyTree, root: PyTree, free: PyTree
+    ) -> tuple[Moments, Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+        """(u on the free components, in z and of length one or zero; 1/a; 1/c) at each moment."""
+        weights, root, free = self._weights[control.name], _at_moments(root), _at_moments(free)
+        knots = self._problem.space.knots(control)
+        other = np.broadcast_to(np.where(np.arange(root.shape[1]) % 2 == 0, 1.0, -1.0), root.shape)
 
-def _curvature(
-    cost: Callable[[PyTree], Float[Array, ""]], effort: PyTree, weight: Float[Array, ""], root: PyTree, free: PyTree
-) -> tuple[Vector, Float[Array, ""], Float[Array, ""]]:
-    """(u on the free components, in z and of length one or zero; 1/a; 1/c) at one moment."""
-    point, unravel = ravel_pytree(effort)
-    root, free = ravel_pytree(root)[0], ravel_pytree(free)[0]
+        def bent(direction: Moments) -> tuple[Moments, Moments]:
+            given = jax.tree.map(np.empty_like, effort)
+            _write(given, direction)
+            slope, product = _bent(control, self._problem.learner, knots, effort, given)
+            return _at_moments(slope), weights[:, None] * _at_moments(product)
 
-    def slope(p):
-        return jax.grad(lambda q: cost(unravel(q)))(p)
-
-    def bent(direction):
-        return weight * jnp.vdot(direction, jax.jvp(slope, (point,), (direction,))[1])
-
-    along, length = _unit(slope(point))
-    other = jnp.where(jnp.arange(point.size) % 2 == 0, 1.0, -1.0)
-    across = other - jnp.vdot(other, along) * along
-    most = jnp.where(point.size > 1, bent(across) / jnp.maximum(jnp.vdot(across * root, across * root), 1e-300), 0.0)
-    steep = bent(along) / jnp.maximum(jnp.vdot(along * root, along * root), 1e-300)
-    steep = jnp.where(length > 0, steep, most)
-    most = most if point.size > 1 else steep
-    masked = along * root * free
-    share = jnp.vdot(masked, masked) / jnp.maximum(jnp.vdot(along * root, along * root), 1e-300)
-    steep = most + (steep - most) * share
-    return _unit(masked)[0], 1 / jnp.maximum(most, FLOOR), 1 / jnp.maximum(steep, FLOOR)
-
-
-def _applied(part: PyTree, unit: Vector, across: Float[Array, ""], along: Float[Array, ""]) -> PyTree:
-    """One moment's numbers, times 1/c along u and 1/a across it."""
-    vector, unravel = ravel_pytree(part)
-    inside = jnp.vdot(unit, vector) * unit
-    return unravel((vector - inside) * across + inside * along)
+        slope, other_bent = bent(other)
+        along, length = _units(slope)
+        along_bent = bent(along)[1] if length.any() else np.zeros_like(along)
+        across = other - _inner(other, along)[:, None] * along
+        across_bent = other_bent - _inner(other, along)[:, None] * along_bent
+        steep = _inner(along, along_bent) / np.maximum(_inner(along * root, along * root), 1e-300)
+        if root.shape[1] > 1:
+            most = _inner(across, across_bent) / np.maximum(_inner(across * root, across * root), 1e-300)
+            steep = np.where(length > 0, steep, most)
+        else:
+            most = steep = np.where(length > 0, steep, 0.0)
+        masked = along * root * free
+        share = _inner(masked, masked) / np.maximum(_inner(along * root, along * root), 1e-300)
+        steep = most + (steep - most) * share
+        return _units(masked)[0], 1 / np.maximum(most, FLOOR), 1 / np.maximum(steep, FLOOR)
 
 
-def _unit(vector: Vector) -> tuple[Vector, Float[Array, ""]]:
-    """`vector` at length one, or zero where it has none; and its length."""
-    length = jnp.sqrt(jnp.vdot(vector, vector))
-    return jnp.where(length > 0, vector / jnp.where(length > 0, length, 1.0), 0.0), length
+@eqx.filter_jit
+def _bent(
+    control: Control, learner: Learner, knots: Knots, efforts: Effort, directions: Effort
+) -> tuple[Effort, Effort]:
+    """The gradient of the cost at each of the `knots`, and its Hessian there times a direction."""
+
+    def slope(efforts):
+        return jax.grad(lambda own: jnp.sum(control.costs(own, learner, knots)))(efforts)
+
+    return jax.jvp(slope, (efforts,), (directions,))
+
+
+def _at_moments(tree: PyTree) -> Moments:
+    """All numbers at each moment side by side, from arrays (K, …)."""
+    parts = [np.reshape(np.asarray(leaf), (leaf.shape[0], -1)) for leaf in jax.tree.leaves(tree)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _write(tree: PyTree, moments: Moments) -> None:
+    """Write into arrays (K, …) what `_at_moments` would give of them."""
+    begun = 0
+    for leaf in jax.tree.leaves(tree):
+        size = leaf[0].size
+        leaf[...] = moments[:, begun : begun + size].reshape(leaf.shape)
+        begun += size
+
+
+def _inner(a: Moments, b: Moments) -> Float[np.ndarray, " K"]:
+    """The inner product at each moment."""
+    return np.einsum("kp,kp->k", a, b)
+
+
+def _units(vectors: Moments) -> tuple[Moments, Float[np.ndarray, " K"]]:
+    """Each moment's vector at length one, or zero where it has none; and its length."""
+    length = np.sqrt(_inner(vectors, vectors))
+    return np.where(length > 0, 1.0, 0.0)[:, None] * vectors / np.where(length > 0, length, 1.0)[:, None], length

@@ -12,15 +12,20 @@ from ..errors import DivergenceError, LearningEffortError
 from ..learners import ports
 from ..problem import unrolled
 from ..problem.effort import Effort
-from ..problem.problem import Problem, Rollout, kept_steps
+from ..problem.problem import Problem, Rollout, kept_steps, unpaid
 
 
-def check_learns(problem: Problem, effort: Effort) -> None:
-    """**Raises:** `DivergenceError` if the loss at `effort` or at baseline is not finite or runs away, with an estimate
+def check_learns(problem: Problem, effort: Effort) -> Rollout:
+    """Learning without control, as solutions keep it.
+
+    **Raises:** `DivergenceError` if the loss at `effort` or at baseline is not finite or runs away, with an estimate
     of the largest stable learning rate; `LearningEffortError` if the cost of `effort` is not finite, or the loss at step 0, or
     its slope at a step where it is finite itself."""
-    for name, given in (("without control", None), ("at the starting effort", effort)):
-        rollout = _rollout(problem, given)
+    paid = _rollout(problem, problem.neutral_effort())
+    baseline = unpaid(problem, paid)
+    there = paid if is_neutral(problem, effort) else _rollout(problem, effort)
+    for name, rollout in (("without control", baseline), ("at the starting effort", there)):
+        given = None if rollout is baseline else effort
         loss, cost = np.asarray(rollout.loss), np.asarray(rollout.cost)
         sound = np.isfinite(loss) & (loss < 1e6 * max(abs(loss[0]), 1e-12) + 1e6)
         if sound.all():
@@ -54,6 +59,14 @@ def check_learns(problem: Problem, effort: Effort) -> None:
             f"Learning diverges {name}: {setting}the loss is no longer finite or has grown a "
             f"million-fold at step {at} of {problem.horizon.length}. {hint}"
         )
+    return baseline
+
+
+def is_neutral(problem: Problem, effort: Effort) -> bool:
+    """Whether an effort leaves the learner alone."""
+    neutral = {c.name: c.neutral_parameters(problem.learner) for c in problem.controls}
+    same = jax.tree.map(lambda e, n: bool((np.asarray(e) == np.asarray(n)).all()), effort, neutral)
+    return all(jax.tree.leaves(same))
 
 
 def _of_cost(cost: Float[np.ndarray, " N"], name: str) -> str:
@@ -111,4 +124,4 @@ def _largest_stable(problem: Problem, effort: Effort | None, rate: float) -> flo
 
 def _rollout(problem: Problem, effort: Effort | None) -> Rollout:
     """Learning as solutions keep it, so that the program is compiled once."""
-    return problem.thinned_rollout(effort, kept_steps(problem))
+    return jax.tree.map(np.asarray, problem.thinned_rollout(effort, kept_steps(problem)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
 
 from ..problem.effort import Effort
 from ..problem.problem import Problem, kept_steps
-from ..problem.variants import in_longer_steps, resampled
+from ..problem.variants import in_longer_steps, resampled, with_learner
+from .divergence import is_neutral
 
 #: Steps may be made this many times as long, the largest that serves being taken.
 FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
@@ -30,7 +31,7 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
         return None
     knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
     fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
-    efforts = [None] if effort is None or _neutral(problem, effort) else [None, effort]
+    efforts = [None] if effort is None or is_neutral(problem, effort) else [None, effort]
     own: list[_Curve] = []
     for factor in factors:
         if steps < factor * fewest:
@@ -40,15 +41,16 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
             continue
         own = own or [_curve(problem, e) for e in efforts]
         given = (e if e is None else resampled(problem, coarse, e) for e in efforts)
-        if all(_alike(_curve(coarse, e), exact) for e, exact in zip(given, own, strict=True)):
+        if all(_alike(_curve(coarse, e, problem), exact) for e, exact in zip(given, own, strict=True)):
             return coarse
     return None
 
 
-def _neutral(problem: Problem, effort: Effort) -> bool:
-    """Whether an effort leaves the learner alone."""
-    neutral = {c.name: c.neutral_parameters(problem.learner) for c in problem.controls}
-    return all(jax.tree.leaves(jax.tree.map(lambda e, n: bool((e == n).all()), effort, neutral)))
+def baseline_loss(problem: Problem, variant: Problem) -> Float[np.ndarray, " n"]:
+    """The loss of the learner of a `variant` of no more steps, left alone, from the compiled rollout of `problem`: going on
+    beyond the variant's end takes less time than compiling another."""
+    whole = with_learner(problem, variant.learner).thinned_rollout(None, kept_steps(problem))
+    return np.asarray(whole.loss)[: variant.horizon.length]
 
 
 class _Curve(NamedTuple):
@@ -59,11 +61,18 @@ class _Curve(NamedTuple):
     spread: float
 
 
-def _curve(problem: Problem, effort: Effort | None) -> _Curve:
-    """How learning goes under an effort."""
-    rollout = problem.thinned_rollout(effort, kept_steps(problem))
-    rises = jnp.maximum(jnp.diff(rollout.loss), 0).sum()
-    return _Curve(problem.worth(rollout), float(rises), float(jnp.ptp(rollout.loss)))
+def _curve(problem: Problem, effort: Effort | None, longer: Problem | None = None) -> _Curve:
+    """How learning goes under an effort; without one, by the compiled rollout of the same problem in more steps, `longer`."""
+    if effort is None:
+        loss = baseline_loss(problem if longer is None else longer, problem)
+        reward = -float(problem.reward_scale) * loss
+    else:
+        rollout = problem.thinned_rollout(effort, kept_steps(problem))
+        loss, reward = np.asarray(rollout.loss), np.asarray(rollout.reward)
+    ks = np.arange(problem.horizon.length)
+    with np.errstate(all="ignore"):  # longer steps may diverge
+        value = float(problem.weights(ks) @ reward) - float(problem.objective.terminal(ks, loss))
+        return _Curve(value, float(np.maximum(np.diff(loss), 0).sum()), float(np.ptp(loss)))
 
 
 def _alike(coarse: _Curve, exact: _Curve) -> bool:

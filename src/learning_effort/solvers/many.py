@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar, overload
 
 from ..errors import Given, LearningEffortError, choice, shown
-from ..problem.problem import Problem
+from ..problem.problem import Problem, Rollout
 from ..results.solution import Solution
 from ..runtime.compiling import compiled_seconds
 from ..runtime.devices import tuning
@@ -172,16 +172,16 @@ class _Work:
 
     def _mapped(self, indices: list[int], method: QuasiNewton) -> Iterator[tuple[int, Answer]]:
         """(index, answer) of each problem, those of equal shape mapped over one leading axis."""
-        learning = []
+        learning: dict[int, Rollout] = {}
         for index in indices:
             if self.stop.requested:
                 yield index, _not_begun(index)
                 continue
-            failed = self._tried(index, lambda p: check_learns(p, p.initial_effort()), self.problems[index])
-            if failed is None:
-                learning.append(index)
+            baseline = self._tried(index, lambda p: check_learns(p, p.initial_effort()), self.problems[index])
+            if isinstance(baseline, Failure):
+                yield index, baseline
             else:
-                yield index, failed
+                learning[index] = baseline
         for group in mapped.groups({index: self.problems[index] for index in learning}):
             if self.stop.requested:
                 yield from ((index, _not_begun(index)) for index in group)
@@ -196,7 +196,8 @@ class _Work:
                     yield index, dataclasses.replace(outcomes, index=index)
                 else:
                     problem, outcome = self.problems[index], outcomes[place]
-                    yield index, self._tried(index, mapped.found, problem, outcome, method.name, seconds, compiled)
+                    known = method.name, seconds, compiled, learning[index]
+                    yield index, self._tried(index, mapped.found, problem, outcome, *known)
 
 
 def _not_begun(index: int) -> Failure:

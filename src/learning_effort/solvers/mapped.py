@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..problem.metric import metric
-from ..problem.problem import Problem
+from ..problem.problem import Problem, Rollout
 from ..problem.variants import on_longer_horizon
 from ..results.solution import Solution
 from .one import check_found, solution_of
@@ -40,25 +39,25 @@ def groups(problems: dict[int, Problem]) -> list[dict[int, Problem]]:
 
 def outcomes(group: list[Problem], method: QuasiNewton, report: Progress) -> list[Outcome]:
     """What `method` finds for each of a `group` of equal shape."""
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *group)
-    efforts = eqx.filter_jit(jax.vmap(lambda p: p.initial_effort()))(stacked)
-    scales = eqx.filter_jit(jax.vmap(metric))(stacked)
+    efforts, scales = [p.initial_effort() for p in group], [metric(p) for p in group]
     report.stage = f"{len(group)} problems together" if len(group) > 1 else "1 problem"
     try:
-        return method.run_many(stacked, efforts, scales, report, batch=len(group))
+        return method.run_many(group, efforts, scales, report)
     finally:
         report.close()
 
 
-def found(problem: Problem, outcome: Outcome, name: str, seconds: float, compiled: float) -> Solution:
+def found(
+    problem: Problem, outcome: Outcome, name: str, seconds: float, compiled: float, baseline: Rollout
+) -> Solution:
     """The solution of a problem from what solver `name` found on a horizon that may be longer, in so many `seconds`,
-    of which so many went into compiling."""
+    of which so many went into compiling; `baseline`, learning without control."""
     start = problem.initial_effort()
     outcome = outcome._replace(effort=jax.tree.map(_crop, outcome.effort, start))
     check_found(problem, start, outcome)
-    return solution_of(problem, outcome, name, int(outcome.gradients[-1]), seconds, compiled)
+    return solution_of(problem, outcome, name, int(outcome.gradients[-1]), seconds, compiled, baseline)
 
 
-def _crop(given: Float[Array, "..."], wanted: Float[Array, "..."]) -> Float[Array, "..."]:
+def _crop(given: Float[np.ndarray, "..."], wanted: Float[Array, "..."]) -> Float[np.ndarray, "..."]:
     """The beginning of an array, as long as `wanted` is."""
     return given[: wanted.shape[0]] if given.ndim == wanted.ndim and wanted.ndim else given

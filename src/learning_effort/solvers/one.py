@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,7 +15,7 @@ from ..errors import Given, LearningEffortError, count, number, shown
 from ..problem.box import share_at_bounds
 from ..problem.effort import Effort
 from ..problem.metric import metric
-from ..problem.problem import Problem, kept_steps
+from ..problem.problem import Problem, Rollout, kept_steps
 from ..results.certificate import Certificate, Spending, Status
 from ..results.solution import History, Solution
 from ..runtime.compiling import compiled_seconds
@@ -114,8 +113,8 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
     try:
         report.stage = "learning without control"
         report.begin()
-        check_learns(problem, effort)
-        scale, report.stage = _metric(problem), OWN_STEPS
+        baseline = check_learns(problem, effort)
+        scale, report.stage = metric(problem, np.asarray(baseline.loss)), OWN_STEPS
         begun, compiled = time.perf_counter(), compiled_seconds()
         for start in range(starts):
             report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
@@ -140,7 +139,7 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
     gradients = sum(int(o.gradients[-1]) for o in outcomes)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
     seconds, compiled = time.perf_counter() - begun, compiled_seconds() - compiled
-    return solution_of(problem, best, method.name, gradients, seconds, compiled, budgets=budgets, **several)
+    return solution_of(problem, best, method.name, gradients, seconds, compiled, baseline, budgets=budgets, **several)
 
 
 def check_found(problem: Problem, effort: Effort, outcome: Outcome) -> None:
@@ -166,6 +165,7 @@ def solution_of(
     gradients: int,
     seconds: float,
     compiled: float,
+    baseline: Rollout,
     starts: Float[np.ndarray, " starts"] | None = None,
     optima: Int[np.ndarray, " starts"] | None = None,
     budgets: tuple[Spending, ...] = (),
@@ -173,12 +173,12 @@ def solution_of(
     """A `Solution` from what a solver found, with both rollouts, the values compared, and a first certificate.
 
     **Arguments:** `name` of the solver, in words, where the outcome does not say what it did; `gradients`, `seconds` and
-    those of them that it `compiled`, of the whole search; `starts` and `optima` of several starts; `budgets`, what is known of
-    each.
+    those of them that it `compiled`, of the whole search; `baseline`, learning without control, with weights at the steps
+    kept; `starts` and `optima` of several starts; `budgets`, what is known of each.
     """
     effort = jax.tree.map(np.asarray, outcome.effort)
     steps = kept_steps(problem)
-    rollout, baseline = (jax.tree.map(np.asarray, problem.thinned_rollout(e, steps)) for e in (effort, None))
+    rollout = jax.tree.map(np.asarray, problem.thinned_rollout(effort, steps))
     weights = np.asarray(problem.weights(np.arange(problem.horizon.length)))
     value, baseline_value = problem.worth(rollout), problem.worth(baseline)
     return Solution(
@@ -228,6 +228,3 @@ def _counted(
     if starts is None or optima is None:
         return ()
     return tuple((float(starts[optima == i].max()), int((optima == i).sum())) for i in np.unique(optima))
-
-
-_metric = eqx.filter_jit(metric)

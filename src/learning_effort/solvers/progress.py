@@ -32,12 +32,11 @@ class Progress:
 
     **Arguments:** `show`: True, False, or a callable of (iteration, value, residual); `stop`, when to stop (None: never).
 
-    `stage` and `start` name what comes next: of what the values are. `followed`: somebody hears of every iteration.
+    `stage` and `start` name what comes next: of what the values are.
     """
 
     def __init__(self, show: Show = False, stop: Stop | None = None):
         self._call = show if callable(show) else None
-        self.followed = self._call is not None
         self.stop = Stop() if stop is None else stop
         self.stage, self.start = OWN_STEPS, ""
         self._line = Line(_shown(show))
@@ -188,9 +187,3 @@ def _call(call: Callable[[int, float, float], object], stop: Stop, count: int, v
         if stop.requested:
             raise
         stop.request()
-
-
-def spread_seconds(marks: list[tuple[int, float]], iterations: int) -> Float[np.ndarray, "{iterations}"]:
-    """Seconds at each iteration, from (iteration, seconds) marks, straight lines between them."""
-    at, seconds = zip(*marks, strict=True)
-    return np.interp(np.arange(iterations), at, seconds)

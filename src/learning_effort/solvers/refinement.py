@@ -19,19 +19,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from ..numerics.lbfgs import Pairs, two_loops
+from ..numerics.lbfgs import Pairs, Vector, two_loops
+from ..numerics.vectors import raveled, unraveled
 from ..problem.blocks import Blocks
 from ..problem.box import free, scaled_residual
 from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.certificate import Method, Status
 from ..runtime.modules import replaced
+from .box_search import ARMIJO
 from .outcome import Outcome, stopped_after
 from .progress import Progress
-from .quasi_newton import ARMIJO
 
 #: Gradients at most: where the start was good, a handful is enough.
 MOST = 20
@@ -78,9 +78,10 @@ def refine(
                     bend = 2 - 2 * (float(new) - value) / slope
                     if abs(slope) > 100 * NOISE * abs(value) and bend > 1:
                         stiffness *= min(bend, 2.0)
-                    pairs = _learned(problem, knotted, trial, here, gradient, at_here, scale, knot_scale, pairs)
+                    step, change = _moved(problem, knotted, trial, here, gradient, at_here, scale, knot_scale)
+                    pairs = _learned(pairs, raveled(step), raveled(change), raveled(knot_scale))
                 here, value, at_here = trial, float(new), gradient
-                residual = float(_residual(problem, here, at_here, scale))
+                residual = float(scaled_residual(problem, here, at_here, scale))
                 values.append(value)
                 residuals.append(residual)
                 gradients.append(count)
@@ -93,7 +94,10 @@ def refine(
                 if stiffness > STIFFEST or not values:
                     break
                 progress.stop.check()
-            trial, promised = _next(problem, knotted, here, at_here, scale, knot_scale, pairs, stiffness)
+            softer, seen = _seen(problem, knotted, here, at_here, scale, knot_scale, stiffness)
+            root = np.sqrt(raveled(knot_scale))
+            curved = unraveled(two_loops(raveled(seen) / root, pairs.scaled(root)) / root, knot_scale)
+            trial, promised = _next(problem, knotted, here, at_here, scale, knot_scale, softer, seen, curved)
             slope = float(promised)
     except KeyboardInterrupt as error:
         if not values:
@@ -113,7 +117,20 @@ def refine(
     return Outcome(here, *course, status, reason).staged(Method.REFINEMENT, problem.horizon.length)
 
 
-_residual = eqx.filter_jit(scaled_residual)
+@eqx.filter_jit
+def _seen(
+    problem: Problem,
+    knotted: Problem,
+    effort: Effort,
+    gradient: Effort,
+    scale: Effort,
+    knot_scale: Effort,
+    stiffness: float,
+) -> tuple[Softer, Effort]:
+    """C⁻¹ at each step, what `_softer` gives over `stiffness`; and the gradient seen from the knots, less what bounds hold."""
+    gradient = _unheld(problem, effort, gradient)[1]
+    softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
+    return softer, _between(problem, knotted, knot_scale)[1](gradient)
 
 
 @eqx.filter_jit
@@ -124,18 +141,23 @@ def _next(
     gradient: Effort,
     scale: Effort,
     knot_scale: Effort,
-    pairs: Pairs,
-    stiffness: float,
+    softer: Softer,
+    seen: Effort,
+    curved: Effort,
 ) -> tuple[Effort, Float[Array, ""]]:
     """The effort to try next, P[g + D^-½ H D^-½ ∂V/∂g] with H = C⁻¹ + Q(H_K − C⁻¹)Qᵀ, and the slope of V along the step to it.
 
-    C⁻¹ at each step is what `_softer` gives over `stiffness`.
+    `softer` and `seen` are what `_seen` gave; `curved` is D^-½ H_K D^-½ of the latter, which the pairs met on the knots know.
     """
     lower, upper = problem.bounds()
-    unheld = jax.tree.map(free, effort, gradient, lower, upper)
-    gradient = jax.tree.map(jnp.multiply, gradient, unheld)
-    softer = jax.tree.map(lambda c: c / stiffness, _softer(problem, effort, gradient, scale))
-    correction = _on_knots(problem, knotted, gradient, knot_scale, pairs, softer)
+    unheld, gradient = _unheld(problem, effort, gradient)
+    plain = {
+        c.name: jax.tree.map(
+            lambda g, m, c=c: _at_knots(softer[c.name], g, c.static) * g / m, seen[c.name], knot_scale[c.name]
+        )
+        for c in problem.controls
+    }
+    correction = _between(problem, knotted, knot_scale)[0](jax.tree.map(jnp.subtract, curved, plain))
 
     def direction(name, d, m, extra, unheld):
         return (_spread(softer[name], d) * d / m + extra) * unheld
@@ -150,23 +172,14 @@ def _next(
     return trial, jnp.asarray(sum(slopes))
 
 
-def _on_knots(
-    problem: Problem, knotted: Problem, gradient: Effort, knot_scale: Effort, pairs: Pairs, softer: Softer
-) -> Effort:
-    """D^-½ Q(H_K − C⁻¹)Qᵀ D^-½ of the `gradient`: what the pairs met on the knots know beyond C⁻¹, at every step."""
-    spread, gathered = _between(problem, knotted, knot_scale)
-    root, unravel = ravel_pytree(jax.tree.map(jnp.sqrt, knot_scale))
-    coarse = ravel_pytree(gathered(gradient))[0] / root
-    curved = two_loops(coarse, pairs.steps * root, pairs.changes / root, pairs.count, jnp.ones_like(coarse))
-    at_knots = {
-        c.name: jax.tree.map(lambda leaf, c=c: _at_knots(softer[c.name], leaf, c.static), knot_scale[c.name])
-        for c in problem.controls
-    }
-    return spread(unravel((curved - ravel_pytree(at_knots)[0] * coarse) / root))
+def _unheld(problem: Problem, effort: Effort, gradient: Effort) -> tuple[Effort, Effort]:
+    """Which numbers of effort no bound holds, and the gradient without those that one does."""
+    unheld = jax.tree.map(free, effort, gradient, *problem.bounds())
+    return unheld, jax.tree.map(jnp.multiply, gradient, unheld)
 
 
 @eqx.filter_jit
-def _learned(
+def _moved(
     problem: Problem,
     knotted: Problem,
     after: Effort,
@@ -175,20 +188,18 @@ def _learned(
     gradient_before: Effort,
     scale: Effort,
     knot_scale: Effort,
-    pairs: Pairs,
-) -> Pairs:
-    """`pairs` and a new one: what a step was, seen from the knots, and how the gradient of −V changed there."""
+) -> tuple[Effort, Effort]:
+    """What a step was, seen from the knots, and how the gradient of −V changed there."""
     _, gathered = _between(problem, knotted, knot_scale)
     weighed = jax.tree.map(lambda a, b, m: (a - b) * m, after, before, scale)
-    step = ravel_pytree(gathered(weighed))[0] / ravel_pytree(knot_scale)[0]
-    change = ravel_pytree(gathered(jax.tree.map(jnp.subtract, gradient_before, gradient_after)))[0]
-    curved = jnp.dot(step, change) > 1e-2 * jnp.dot(step, step * ravel_pytree(knot_scale)[0])
-    place = pairs.count % len(pairs.steps)
-    return Pairs(
-        jnp.where(curved, pairs.steps.at[place].set(step), pairs.steps),
-        jnp.where(curved, pairs.changes.at[place].set(change), pairs.changes),
-        pairs.count + curved,
-    )
+    step = jax.tree.map(jnp.divide, gathered(weighed), knot_scale)
+    return step, gathered(jax.tree.map(jnp.subtract, gradient_before, gradient_after))
+
+
+def _learned(pairs: Pairs, step: Vector, change: Vector, scale: Vector) -> Pairs:
+    """`pairs` and a new one, if there is enough curvature in it beside that of the metric, `scale`."""
+    curved = step @ change > 1e-2 * (step @ (step * scale))
+    return pairs.with_one_more(step, change) if curved else pairs
 
 
 def _between(

@@ -27,7 +27,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
-from scipy.optimize import brentq
 
 from ...costs import Quadratic
 from ...errors import LearningEffortError
@@ -117,6 +116,8 @@ def _courses(problem: Problem, table: Table, terms: Terms, ends: int) -> list[Ef
 
     def starts(end):
         return np.asarray(_starts(table, terms, steps, jnp.asarray(end)))
+
+    from scipy.optimize import brentq  # slow to import, and seldom needed
 
     begins = starts(tried)
     brackets = np.flatnonzero((begins[:-1] < 0) != (begins[1:] < 0))

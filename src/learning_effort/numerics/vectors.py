@@ -1,0 +1,20 @@
+"""Trees of arrays as one vector of numbers and back, in NumPy: nothing is compiled for it."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from jaxtyping import Float, PyTree
+
+
+def raveled(tree: PyTree) -> Float[np.ndarray, " n"]:
+    """All numbers of a tree of arrays, in the order of its leaves."""
+    return np.concatenate([np.ravel(np.asarray(leaf)) for leaf in jax.tree.leaves(tree)])
+
+
+def unraveled(vector: Float[np.ndarray, " n"], like: PyTree) -> PyTree:
+    """The tree whose numbers are `vector` and whose shapes are those of `like`; its arrays are views of it."""
+    leaves, structure = jax.tree.flatten(like)
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    parts = zip(np.split(vector, ends[:-1]), leaves, strict=True)
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in parts])
