@@ -190,13 +190,13 @@ def test_ctrl_c_keeps_what_is_solved_and_names_what_was_not_begun(on_error, monk
 def test_threads_hear_of_ctrl_c(monkeypatch):
     monkeypatch.setattr(threads, "processors", lambda: 1)
     slow = le.GradientAscent(1e-9, 10**7)
-    one, whole = threading.Event(), many.search
+    one, whole = threading.Event(), many.searched
 
     def begun(*arguments):
         one.set()
         return whole(*arguments)
 
-    monkeypatch.setattr(many, "search", begun)
+    monkeypatch.setattr(many, "searched", begun)
 
     def send():
         one.wait()

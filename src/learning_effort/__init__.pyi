@@ -8,6 +8,8 @@ from . import learners as learners
 from . import losses as losses
 from . import tasks as tasks
 from .analysis.certify import certify as certify
+from .analysis.flow_limit import FlowLimit as FlowLimit
+from .analysis.flow_limit import flow_limit as flow_limit
 from .analysis.frontier import Frontier as Frontier
 from .analysis.frontier import frontier as frontier
 from .analysis.sensitivity import sensitivities as sensitivities

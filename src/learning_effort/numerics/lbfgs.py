@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from .vectors import dot
+
 #: A vector of n numbers.
 Vector = Float[np.ndarray, " n"]
 
@@ -47,18 +49,29 @@ def two_loops(
     """H times `vector` (n,), H the inverse curvature by the two-loop recursion over `pairs`, restricted to the components that
     are `free` (None: all), where alone `vector` is not zero; without pairs H is what `begin` applies, the identity."""
     memory = len(pairs.steps)
+    mask = None if free is None else free.astype(float)
     known = []
-    q = vector.copy()
+    q, room = vector.copy(), np.empty_like(vector)
+
+    def product_of(one: Vector, other: Vector) -> float:
+        """Their inner product over the components that are free."""
+        return dot(one, other) if mask is None else float(np.einsum("i,i,i->", one, other, mask))
+
+    def add(to: Vector, times: float, what: Vector) -> None:
+        """Add `times` `what` to a vector, where it is free."""
+        np.multiply(what, times, out=room)
+        if mask is not None:
+            np.multiply(room, mask, out=room)
+        np.add(to, room, out=to)
+
     for j in ((pairs.count - 1 - i) % memory for i in range(min(pairs.count, memory))):  # the newest first
         step, change = pairs.steps[j], pairs.changes[j]
-        if free is not None:
-            step, change = step * free, change * free
-        product = step @ change
-        if product > 1e-10 * (change @ change):
-            weight = (step @ q) / product
-            q -= weight * change
+        product = product_of(step, change)
+        if product > 1e-10 * product_of(change, change):
+            weight = product_of(step, q) / product
+            add(q, -weight, change)
             known.append((step, change, product, weight))
-    r = begin(q)
+    r = np.array(begin(q))
     for step, change, product, weight in reversed(known):
-        r = r + step * (weight - (change @ r) / product)
+        add(r, weight - product_of(change, r) / product, step)
     return r

@@ -18,3 +18,8 @@ def unraveled(vector: Float[np.ndarray, " n"], like: PyTree) -> PyTree:
     ends = np.cumsum([leaf.size for leaf in leaves])
     parts = zip(np.split(vector, ends[:-1]), leaves, strict=True)
     return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in parts])
+
+
+def dot(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
+    """Their inner product, by this thread alone: those of a linear algebra library would wait for those that learn."""
+    return float(np.einsum("i,i->", one, other))

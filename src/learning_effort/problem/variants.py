@@ -76,8 +76,8 @@ def constant_in_time(problem: Problem) -> Problem | None:
 
 
 def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
-    """The same problem in steps `factor` times as long, with as many knots, or one value a long step where it had one a step;
-    None where the learner has no such steps."""
+    """The same problem in steps `factor` times as long, with as many knots, or one value a long step where it had one a step or
+    has fewer long steps than knots; None where the learner has no such steps."""
     learner = problem.learner.with_longer_steps(factor)
     if learner is None:
         return None
@@ -85,7 +85,7 @@ def in_longer_steps(problem: Problem, factor: int) -> Problem | None:
     longer = -(-steps // factor) if float(problem.terminal_scale) == 0.0 else max(round((steps - 1) / factor), 1) + 1
 
     def fitting(knots: int | None) -> int | None:
-        return None if knots == steps else knots
+        return None if knots is not None and (knots == steps or knots > -(-steps // factor)) else knots
 
     return replaced(
         problem,

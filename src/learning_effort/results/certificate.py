@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..files.html import table
+from .explored import Explored
 
 #: Learning in which the loss varies by less than this share of its largest value is called a plateau.
 PLATEAU = 1e-2
@@ -34,6 +35,7 @@ class Method(Enum):
     REFINEMENT = "refinement from knots"
     ASCENT = "gradient ascent"
     FLOW = "exact solution of the flow"
+    CORRECTED = "corrected long steps"
     DYNAMIC_PROGRAMMING = "exact solution by dynamic programming"
 
     @property
@@ -140,6 +142,8 @@ class Certificate:
     - `share_at_bounds`: the share of effort's numbers on a bound.
     - `value`, `baseline_value`: V under it, and of the uncontrolled learner.
     - `optima`: of several starts, the value of each distinct optimum and how many starts reached it, the best first.
+    - `explored`: how far other starts were tried where gradients are cheap; None if they were not.
+    - `flow_value`: V as the learner's steps get ever shorter, extrapolated at this effort; None where it was not estimated.
 
     - `budgets`: what is known of each budget, a `Spending`.
 
@@ -155,6 +159,8 @@ class Certificate:
     optima: tuple[tuple[float, int], ...] = ()
     examination: Examination | None = None
     budgets: tuple[Spending, ...] = ()
+    explored: Explored | None = None
+    flow_value: float | None = None
 
     @property
     def converged(self) -> bool:
@@ -264,6 +270,10 @@ class Certificate:
                 "horizon, so a small residual says little."
             )
         text += "".join(f" {budget.sentence}" for budget in self.budgets)
+        if self.flow_value is not None:
+            text += f" In ever shorter steps it would be worth {self.flow_value:.8g}."
+        if self.explored is not None:
+            text += f" {self.explored.in_words()}"
         return text + (f" {self.optima_in_words()}" if self.optima else "")
 
     def optima_in_words(self) -> str:
@@ -349,7 +359,11 @@ class Certificate:
         examined = given["examination"]
         if examined is not None:
             examined = Examination(**(examined | {"curvature": Curvature(**examined["curvature"])}))
-        optima = tuple((float(value), int(count)) for value, count in given["optima"])
-        budgets = tuple(Spending(**budget) for budget in given.get("budgets", ()))
-        own = {"status": Status(given["status"]), "optima": optima, "examination": examined, "budgets": budgets}
+        own: dict[str, Any] = {
+            "status": Status(given["status"]),
+            "optima": tuple((float(value), int(count)) for value, count in given["optima"]),
+            "examination": examined,
+            "budgets": tuple(Spending(**budget) for budget in given.get("budgets", ())),
+            "explored": Explored.from_description(given.get("explored")),
+        }
         return cls(**(given | own))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from ..numerics.lbfgs import Pairs, Vector, two_loops
+from ..numerics.vectors import dot
 from ..problem.box import free
 from ..results.certificate import Status
 
@@ -102,17 +103,17 @@ class BoxSearch:
         """Whether the trial is enough of a descent of f. At the limit of rounding values no longer tell: a smaller gradient
         along the step does (Hager & Zhang 2005)."""
         step = self.trial - self._z
-        slope = self._gradient @ step
-        gentle = f <= self._f + 1e-14 * abs(self._f) and abs(gradient @ step) <= 0.9 * abs(slope)
+        slope = dot(self._gradient, step)
+        gentle = f <= self._f + 1e-14 * abs(self._f) and abs(dot(gradient, step)) <= 0.9 * abs(slope)
         return bool(slope < 0 and (f <= self._f + ARMIJO * slope or gentle))
 
     def _accept(self, f: float, gradient: Vector, finite: bool = True) -> None:
         """Go to the trial, learn the pair of the step, and choose the next direction."""
         step, change = self.trial - self._z, gradient - self._gradient
-        bend = step @ change
-        curved = bend > 1e-10 * (change @ change)
+        bend = dot(step, change)
+        curved = bend > 1e-10 * dot(change, change)
         # How curved the step was, for how curved it was taken to be: 1 if the pairs and the softness are right.
-        foreseen = -self._length * (step @ self._gradient)
+        foreseen = -self._length * dot(step, self._gradient)
         misjudged = bend / foreseen if foreseen > 0 and curved else 1.0
         softness = self._softness / np.sqrt(np.clip(misjudged, 0.5, 4.0))
         self._softness = float(np.clip(softness, SOFTEST, 1.0))
@@ -140,7 +141,7 @@ class BoxSearch:
 
     def _shorten(self, f: float) -> None:
         """A shorter step, or the plain gradient's direction, after a trial of value `f` that was not accepted."""
-        slope = float(self._gradient @ (self.trial - self._z))
+        slope = dot(self._gradient, self.trial - self._z)
         # The minimum of the parabola through what is known of the path, within reason.
         bend = 2 * (f - self._f - slope)
         guess = -slope / bend if np.isfinite(bend) and bend > 0 else 0.1

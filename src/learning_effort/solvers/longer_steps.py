@@ -16,7 +16,7 @@ from .divergence import is_neutral
 FACTORS = (64, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2)
 #: Fewer steps than this are left as they are: compiling longer ones would take longer than solving.
 SHORT = 5000
-#: At least so many long steps, and at least twice as many as knots.
+#: At least so many long steps; where they are fewer than a control has knots, it has a value a long step.
 FEWEST_STEPS = 250
 #: What an effort is worth in long steps and in the learner's own may differ by this share; and the loss may rise, all rises
 #: together, by no more than this share of its range above what it does in its own: longer steps oscillate.
@@ -29,12 +29,10 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
     steps = problem.horizon.length
     if problem.horizon.used is not None or steps < SHORT:
         return None
-    knots = max([c.knots or problem.horizon.knots or 0 for c in problem.controls if not c.static], default=0)
-    fewest = max(FEWEST_STEPS, 2 * knots if knots < steps else 0)
     efforts = [None] if effort is None or is_neutral(problem, effort) else [None, effort]
     own: list[_Curve] = []
     for factor in factors:
-        if steps < factor * fewest:
+        if steps < factor * FEWEST_STEPS:
             continue
         coarse = in_longer_steps(problem, factor)
         if coarse is None:
@@ -51,6 +49,11 @@ def baseline_loss(problem: Problem, variant: Problem) -> Float[np.ndarray, " n"]
     beyond the variant's end takes less time than compiling another."""
     whole = with_learner(problem, variant.learner).thinned_rollout(None, kept_steps(problem))
     return np.asarray(whole.loss)[: variant.horizon.length]
+
+
+def baseline_value(problem: Problem, variant: Problem) -> float:
+    """V of a `variant` of `problem` in no more steps, its learner left alone."""
+    return _curve(variant, None, problem).value
 
 
 class _Curve(NamedTuple):

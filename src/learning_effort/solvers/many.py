@@ -18,7 +18,7 @@ from ..runtime.threads import in_threads
 from . import mapped
 from .coarse_to_fine import CoarseToFine
 from .divergence import check_learns
-from .one import Solver, check_method, search
+from .one import Solver, check_method, check_search, searched
 from .progress import Counted, Progress, Show
 from .quasi_newton import QuasiNewton
 
@@ -56,6 +56,7 @@ def solve_many(
     method: Given[Solver | None] = None,
     progress: Show = True,
     on_error: Given[Literal["raise"]] = "raise",
+    search: Given[str | int] = "default",
 ) -> list[Solution]: ...
 @overload
 def solve_many(
@@ -64,12 +65,14 @@ def solve_many(
     progress: Show = True,
     *,
     on_error: Given[Literal["keep"]],
+    search: Given[str | int] = "default",
 ) -> list[Answer]: ...
 def solve_many(
     problems: Given[Iterable[Problem]],
     method: Given[Solver | None] = None,
     progress: Show = True,
     on_error: Given[str] = "raise",
+    search: Given[str | int] = "default",
 ) -> Any:
     """Solve many problems. Small ones of equal shape are mapped together, each stopping on its own; large ones run side by
     side, as many as there are processors.
@@ -80,7 +83,8 @@ def solve_many(
     **Arguments:** `problems`, a list, or anything else that yields them; `method`, a solver (None: as for `solve`; a
     `QuasiNewton` where problems are mapped); `progress` as for `solve`, but a callable hears of the mean value and the largest
     residual of problems mapped together, and of each of the others when it is done: (how many are, its value, its residual);
-    `on_error`: "raise" ends everything at the first problem that fails, "keep" solves the others.
+    `on_error`: "raise" ends everything at the first problem that fails, "keep" solves the others;
+    `search` as for `solve`, of the problems that run side by side.
 
     **Returns:** one `Solution` a problem, in order; with on_error="keep", a `Failure` for each problem that failed. `seconds`
     of mapped problems is an equal share of their group's time. Ctrl-C, or SIGTERM, keeps what is solved, and what runs stops
@@ -92,7 +96,8 @@ def solve_many(
     """
     require_settings("solve_many")
     choice(on_error, "on_error", "solve_many", ("raise", "keep"))
-    work = _Work(_checked(problems), check_method(method, "solve_many"), progress, on_error == "keep")
+    method = check_method(method, "solve_many")
+    work = _Work(_checked(problems), method, progress, on_error == "keep", check_search(search, method))
     with signals_request(work.stop), nans_allowed():
         answers = work.done()
     if on_error == "raise" and any(isinstance(answer, Failure) for answer in answers):
@@ -117,8 +122,8 @@ def _checked(problems: object) -> list[Problem]:
 class _Work:
     """One call of `solve_many`. What fails is kept as a `Failure` if `keep`, and raised with its number otherwise."""
 
-    def __init__(self, problems: list[Problem], method: Solver | None, progress: Show, keep: bool):
-        self.problems, self.method, self.progress, self.keep = problems, method, progress, keep
+    def __init__(self, problems: list[Problem], method: Solver | None, progress: Show, keep: bool, search: str | int):
+        self.problems, self.method, self.progress, self.keep, self.search = problems, method, progress, keep, search
         self.stop = Stop(something_to_keep=True)  # once asked to, everything stops at its best: nothing is torn apart
 
     def done(self) -> list[Answer]:
@@ -168,7 +173,8 @@ class _Work:
 
     def _alone(self, problem: Problem) -> Solution:
         """A problem solved on its own."""
-        return search(problem, self.method or CoarseToFine(), problem.initial_effort(), 1, Progress(False, self.stop))
+        method = self.method or CoarseToFine(search=self.search)
+        return searched(problem, method, problem.initial_effort(), 1, Progress(False, self.stop))
 
     def _mapped(self, indices: list[int], method: QuasiNewton) -> Iterator[tuple[int, Answer]]:
         """(index, answer) of each problem, those of equal shape mapped over one leading axis."""

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..errors import Given, LearningEffortError, count, number, shown
+from ..errors import Given, LearningEffortError, choice, count, number, shown
 from ..problem.box import share_at_bounds
 from ..problem.effort import Effort
 from ..problem.metric import metric
@@ -50,6 +50,7 @@ def solve(
     method: Given[Solver | None] = None,
     init: Given[Solution | Effort | float | Callable[[float], Any] | None] = None,
     starts: Given[int] = 1,
+    search: Given[str | int] = "default",
     progress: Show = True,
     max_seconds: Given[float | None] = None,
 ) -> Solution:
@@ -59,7 +60,10 @@ def solve(
     learner's own, from the exact solution of the flow where there is one); `init`, the effort to start from: None, the
     controls' starts; a `Solution`, whose horizon, steps and knots may be others; an effort, on these or on other knots; a
     number or a function of time, for all of it or for each control; `starts`, how many starting points to try, the first being
-    `init` and the others drawn around it inside the box (the best answer is returned); `progress`, True, False, or a callable
+    `init` and the others drawn around it inside the box (the best answer is returned); `search`, how far to look for a better
+    optimum than the nearest where gradients are cheap, in long steps if the learner has them (without a `method` only): "none",
+    "default" (for half of what one start takes), "thorough" (for four times that, and three optima are followed to the
+    learner's own steps), or the number of starts; `progress`, True, False, or a callable
     of (iteration, value, residual), which ends the search as Ctrl-C does if it raises `StopIteration`; `max_seconds` for all
     stages and starts together, compiling included. Whether they are over is asked between gradients, of which at least one is
     made.
@@ -78,11 +82,12 @@ def solve(
     starts = count(starts, "starts", "solve")
     if max_seconds is not None:
         max_seconds = float(number(max_seconds, "max_seconds", "solve", 0.0, open_low=True))
+    search = check_search(search, method)
     stop = Stop(max_seconds)
     with signals_request(stop):
         effort = effort_to_start_from(problem, init)
         problem.space.require_inside(effort)
-        solution = search(problem, method or CoarseToFine(), effort, starts, Progress(progress, stop))
+        solution = searched(problem, method or CoarseToFine(search=search), effort, starts, Progress(progress, stop))
     if stop.requested and not solution.interrupted:
         certificate = dataclasses.replace(solution.certificate, status=Status.INTERRUPTED)
         reason = f"Interrupted when the search was done. {solution.reason}"
@@ -103,8 +108,23 @@ def check_method(method: object, owner: str) -> Any:
     return method
 
 
+def check_search(search: object, method: object) -> str | int:
+    """`search`, if it says how far to look. **Raises:** `LearningEffortError` otherwise, or where a `method` does not look."""
+    if isinstance(search, str):
+        choice(search, "search", "solve", ("none", "default", "thorough"))
+        kept: str | int = search
+    else:
+        kept = count(search, "search", "solve", 1)
+    if method is not None and kept not in ("none", "default"):
+        raise LearningEffortError(
+            f"The 'search' of solve is for its own way of solving, without a method. Got search={search!r} with "
+            f"{shown(method)}: leave one of them out, or give starts=…."
+        )
+    return kept
+
+
 @nans_allowed()
-def search(problem: Problem, method: Solver, effort: Effort, starts: int, report: Progress) -> Solution:
+def searched(problem: Problem, method: Solver, effort: Effort, starts: int, report: Progress) -> Solution:
     """What `solve` finds from `effort`, which fits, and `starts` − 1 others; `report` says when to stop.
 
     **Raises:** `LearningEffortError` if learning diverges, or a value or a gradient at a start is not finite.
@@ -120,7 +140,8 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
             report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
             from_here = effort if start == 0 else another_start(problem, effort, start)
             if problem.budget:
-                outcomes.append(within_budgets(method, problem, from_here, scale, report))
+                alone = dataclasses.replace(method, search="none") if isinstance(method, CoarseToFine) else method
+                outcomes.append(within_budgets(alone, problem, from_here, scale, report))
             else:
                 outcomes.append(method.run(problem, from_here, scale, report))
             check_found(problem, from_here, outcomes[-1])
@@ -136,7 +157,7 @@ def search(problem: Problem, method: Solver, effort: Effort, starts: int, report
     budgets = spendings(problem, best, method, scale, Progress(False, report.stop)) if problem.budget else ()
     if starts > 1 and (outcomes[-1].stopped or len(outcomes) < starts):
         best = _in_time(best, len(outcomes), starts, report.stop.requested)
-    gradients = sum(int(o.gradients[-1]) for o in outcomes)
+    gradients = sum(int(o.gradients[-1]) + o.elsewhere for o in outcomes)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
     seconds, compiled = time.perf_counter() - begun, compiled_seconds() - compiled
     return solution_of(problem, best, method.name, gradients, seconds, compiled, baseline, budgets=budgets, **several)
@@ -200,6 +221,8 @@ def solution_of(
             baseline_value=baseline_value,
             budgets=budgets,
             optima=_counted(starts, optima),
+            explored=outcome.explored,
+            flow_value=outcome.flow_value,
         ),
         reason=outcome.reason,
         method=outcome.method or name,

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from ..numerics.lbfgs import Pairs
 from ..problem.effort import Effort
 from ..results.certificate import Method, Stage, Status
+from ..results.explored import Explored
 
 
 class Outcome(NamedTuple):
@@ -18,7 +19,9 @@ class Outcome(NamedTuple):
     `value`, `residual`, `gradients` (cumulative count) and `seconds`, one entry an iteration, the start included; `status`;
     `reason`, the status in words; `stages`, what was done in order, the last at the problem's own steps; `pairs`, where the
     solver has any; `prices` of budgets, with their stiffness; `method`, what it did for this problem, in words, where its name
-    does not say it all.
+    does not say it all; `explored`, how far other starts were tried, and `elsewhere`, how many gradients at the learner's own
+    steps that took; `begun`, the value where a way from long steps came in; `flow_value`, V as steps get ever shorter, where it
+    was estimated.
     """
 
     effort: Effort
@@ -32,6 +35,10 @@ class Outcome(NamedTuple):
     pairs: Pairs | None = None
     method: str = ""
     prices: tuple[Float[np.ndarray, " budgets"], Float[np.ndarray, " budgets"]] | None = None
+    explored: Explored | None = None
+    elsewhere: int = 0
+    begun: float = np.nan
+    flow_value: float | None = None
 
     @property
     def converged(self) -> bool:

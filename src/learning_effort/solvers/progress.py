@@ -57,6 +57,14 @@ class Progress:
         self._line.write(f"{self._at(iteration, gradients)}   value {value:.9g}   scaled residual {residual:.1e}", iteration)
         self.stop.check()
 
+    def looking(self, where: str, gradients: int, best: float) -> None:
+        """Say where a search of other starts is: how many `gradients` it took, and the `best` value so far.
+
+        **Raises:** `Stopped` as when called.
+        """
+        self._line.write(f"{self._name}: {where}, {gradients} gradients   best value {best:.9g}", gradients)
+        self.stop.check()
+
     def together(
         self,
         iteration: int,

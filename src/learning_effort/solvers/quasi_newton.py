@@ -76,8 +76,8 @@ class QuasiNewton:
             f"{self.memory:,} pairs of {numbers:,} numbers, and {self.max_gradients:,} gradients to keep track of,",
             "Try a smaller memory or max_gradients, or fewer knots.",
         )
-        searches = [self._search(*each, pairs) for each in zip(problems, efforts, scales, strict=True)]
-        evaluate = _evaluation(problems, efforts[0])
+        searches = [self.search(*each, pairs) for each in zip(problems, efforts, scales, strict=True)]
+        evaluate = evaluation(problems, efforts[0])
         seconds: list[list[float]] = [[] for _ in searches]
         progress.begin(self.max_gradients)
         begun = time.perf_counter()
@@ -95,10 +95,10 @@ class QuasiNewton:
                 raise
             ended = progress.status_of(error), progress.stop.max_seconds
         steps = problems[0].horizon.length
-        outcomes = (self._outcome(s, e, t, ended) for s, e, t in zip(searches, efforts, seconds, strict=True))
+        outcomes = (self.outcome(s, e, t, ended) for s, e, t in zip(searches, efforts, seconds, strict=True))
         return [outcome.staged(Method.QUASI_NEWTON, steps) for outcome in outcomes]
 
-    def _search(self, problem: Problem, effort: Effort, scale: Effort, pairs: Pairs | None) -> BoxSearch:
+    def search(self, problem: Problem, effort: Effort, scale: Effort, pairs: Pairs | None = None) -> BoxSearch:
         """The search of one problem, before anything is evaluated."""
         root = np.sqrt(raveled(scale))
         low, high = (raveled(bound) for bound in problem.bounds())
@@ -108,8 +108,8 @@ class QuasiNewton:
         start = raveled(effort)
         return BoxSearch(start, root, low, high, curvature.inverse, pairs, float(self.tolerance), self.max_gradients)
 
-    def _outcome(
-        self, search: BoxSearch, like: Effort, seconds: list[float], ended: tuple[Status, float | None] | None
+    def outcome(
+        self, search: BoxSearch, like: Effort, seconds: list[float], ended: tuple[Status, float | None] | None = None
     ) -> Outcome:
         """The outcome of a `search` whose efforts have the tree of `like`; `ended`, if the batch was stopped: the status of
         what still ran, and the seconds allowed."""
@@ -136,7 +136,7 @@ class QuasiNewton:
         }[status]
 
 
-def _evaluation(problems: Sequence[Problem], like: Effort) -> Callable[[list[Vector]], list[tuple[float, Vector]]]:
+def evaluation(problems: Sequence[Problem], like: Effort) -> Callable[[list[Vector]], list[tuple[float, Vector]]]:
     """What gives V and its gradient, in one vector, of each of the `problems` at its effort; their trees are that of `like`."""
     if len(problems) == 1:
 

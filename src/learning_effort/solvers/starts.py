@@ -46,7 +46,7 @@ def another_start(problem: Problem, effort: Effort, seed: int) -> Effort:
         for c in problem.controls
     }
     # Where learning diverges, or effort costs more than numbers can say, the start is nearer.
-    while not np.isfinite(float(problem.value(there))) and not _distance(problem, effort, there) < 1e-6:
+    while not np.isfinite(float(problem.value(there))) and not distance(problem, effort, there) < 1e-6:
         there = jax.tree.map(lambda e, t: (e + t) / 2, effort, there)
     return there
 
@@ -60,7 +60,7 @@ def distinct(problem: Problem, outcomes: Sequence[Outcome] | Sequence[Solution])
     for place in np.argsort(-values, kind="stable"):
         for number, other in enumerate(found):
             near = abs(values[place] - values[other]) <= VALUE_TOLERANCE * np.abs(values).max()
-            if near and _distance(problem, outcomes[place].effort, outcomes[other].effort) <= EFFORT_TOLERANCE:
+            if near and distance(problem, outcomes[place].effort, outcomes[other].effort) <= EFFORT_TOLERANCE:
                 optima[place] = number
                 break
         else:
@@ -69,7 +69,7 @@ def distinct(problem: Problem, outcomes: Sequence[Outcome] | Sequence[Solution])
     return {"starts": values, "optima": optima}
 
 
-def _distance(problem: Problem, one: Effort, other: Effort) -> float:
+def distance(problem: Problem, one: Effort, other: Effort) -> float:
     """The largest difference of two efforts, as a share of the box."""
 
     def apart(a, b, low, high):
