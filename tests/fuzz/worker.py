@@ -10,8 +10,8 @@ import jax
 
 from .kinds import outcome
 
-#: A case may take so long, and a process may have so many memory maps before it forgets its compiled programs.
-SECONDS, MAPS = 120, 20_000
+#: A case may take so long (the first of files solves what it saves), and a process may have so many memory maps before it forgets its compiled programs.
+SECONDS, MAPS = 600, 20_000
 
 
 class TooLong(Exception):
