@@ -10,7 +10,8 @@ import jax
 
 from .kinds import outcome
 
-#: A case may take so long (the first of files solves what it saves), and a process may have so many memory maps before it forgets its compiled programs.
+#: A case may take so long (the first of files solves what it saves), and a process may have so many memory maps before
+#: it forgets its compiled programs.
 SECONDS, MAPS = 600, 20_000
 
 
