@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Array
 
 
-def crossing(reward: np.ndarray, baseline: np.ndarray) -> int | None:
+def crossing(reward: Array | np.ndarray, baseline: Array | np.ndarray) -> int | None:
     """The first step from which a reward (N,) that starts below the baseline's (N,) is above it; None if there is none."""
     ahead = reward > baseline
     return int(np.argmax(ahead)) if ahead.any() and not ahead[0] else None

@@ -184,7 +184,11 @@ def _fields(dataset: xarray.Dataset, path: object, problem: Problem | None) -> d
         "rollout": _rollout(dataset, "control"),
         "baseline": _rollout(dataset, "baseline"),
         "weight_steps": _numbers(dataset, "weight_step", WHOLE),
-        "history": {name: _numbers(dataset, f"history_{name}") for name in COURSES},
+        "history": {
+            name: numbers if name == "gradients" else numbers.astype(float)
+            for name in COURSES
+            for numbers in [_numbers(dataset, f"history_{name}")]
+        },
         "reason": printable(given["reason"], LONGEST),
         "method": printable(given["method"], LONGEST),
         "gradients": int(given["gradients"]),
