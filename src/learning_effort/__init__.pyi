@@ -36,6 +36,7 @@ from .problem.problem import Problem as Problem
 from .problem.problem import Rollout as Rollout
 from .results.certificate import Certificate as Certificate
 from .results.citation import citation as citation
+from .results.rounded import Rounded as Rounded
 from .results.solution import Solution as Solution
 from .results.solution import load as load
 from .solvers.ascent import GradientAscent as GradientAscent

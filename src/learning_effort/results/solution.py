@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..controls.knots import Knots
-from ..errors import Given, LearningEffortError, instance
+from ..errors import Given, LearningEffortError, count, instance
 from ..files.html import table
 from ..problem.effort import Effort
 from ..problem.problem import Problem, Rollout
 from . import dataset
 from .certificate import Certificate, Spending, Stage, Status
+from .rounded import Rounded, in_whole_samples
 from .settings import Setting, settings_of
 
 if TYPE_CHECKING:  # loaded where they are used
@@ -182,6 +183,26 @@ class Solution:
         from ..figures.solution import plot_solution
 
         return plot_solution(self, ax, kind, others, labels)
+
+    def rounded(self, of: Given[str | None] = None, evaluations: Given[int] = 10_000) -> Rounded:
+        """The solution with one whole sample an update in place of shares (theory.md §7.10), within its budgets.
+
+        A share is rounded to 0 or 1, and `le.Shares` to one part, so that sums over updates stay as near as can be. Then two
+        updates are swapped, or one changed where budgets leave it free, as long as that raises V. Other controls stay as they
+        are. What is held or joined between knots is rounded update by update too.
+
+        **Arguments:** `of`, the control's name (None: the only one that can be rounded); `evaluations` of V at most, 1 for no
+        swaps. They are mapped together, up to 256 at once.
+
+        **Returns:** a `Rounded`: effort, value, and what rounding costs.
+
+        **Raises:** `LearningEffortError` if the solution has no problem; if there is no control of one number between bounds 0
+        and 1, nor `le.Shares`, that enters learning linearly; or if budgets cannot be kept by whole samples.
+        """
+        if self.problem is None:
+            raise LearningEffortError("This solution has no problem to be rounded in. Bind it with le.load(path, problem=…).")
+        most = count(evaluations, "evaluations", "rounded")
+        return in_whole_samples(self.problem, self.effort, of, most, self.value, self.baseline_value)
 
     def to_xarray(self) -> xarray.Dataset:
         """The solution as an `xarray.Dataset`: labelled arrays, times in the learner's units, attributes in words."""
