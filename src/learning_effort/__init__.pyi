@@ -30,6 +30,10 @@ from .learners.order_parameters import DenoisingAutoencoder as DenoisingAutoenco
 from .learners.order_parameters import DropoutCommittee as DropoutCommittee
 from .learners.sampled import SampledNetwork as SampledNetwork
 from .learners.tanh import TanhNetwork as TanhNetwork
+from .planning.look_ahead import LookAhead as LookAhead
+from .planning.look_ahead import look_ahead as look_ahead
+from .planning.replan import Replanned as Replanned
+from .planning.replan import replan as replan
 from .problem.budget import Budget as Budget
 from .problem.horizon import Steps as Steps
 from .problem.problem import Problem as Problem

@@ -21,6 +21,7 @@ PAIR = [TASK, tasks.Arrays(X[:4], X[:4])]
 MODULE = eqx.nn.Linear(2, 2, key=jax.random.key(0))
 LEARNER = le.LinearNetwork(TASK, hidden=())
 PROBLEM = le.Problem(LEARNER, le.LearningRate(knots=3), le.Steps(6))
+EACH_STEP = le.Problem(LEARNER, le.LearningRate(), le.Steps(6))
 EFFORT = {"learning_rate": np.zeros(3)}
 SHORT = le.QuasiNewton(max_gradients=2)
 SOLUTION = le.solve(PROBLEM, SHORT, progress=False)
@@ -76,6 +77,8 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Problem.constant_effort": (PROBLEM.constant_effort, {"parameters": {"learning_rate": 0.1}}),
     "solve": (le.solve, {"problem": PROBLEM, "method": SHORT, "progress": False}),
     "solve_many": (le.solve_many, {"problems": [PROBLEM], "method": SHORT, "progress": False}),
+    "replan": (le.replan, {"problem": EACH_STEP, "look_ahead": 2, "progress": False}),
+    "look_ahead": (le.look_ahead, {"problem": EACH_STEP, "horizons": [2]}),
     "load": (le.load, {"path": "/nonesuch/run.nc"}),
     "certify": (le.certify, {"solution": SOLUTION, "products": 3}),
     "simulate": (le.simulate, {"problem": PROBLEM, "effort": EFFORT, "seeds": 1}),

@@ -46,7 +46,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
     import xarray as xr
 
     times = solution.rollout.times
-    keys = _keys(solution.effort)
+    keys = effort_keys(solution.effort)
     variables: dict[str, Any] = {}
     for kind, rollout in (("control", solution.rollout), ("baseline", solution.baseline)):
         for name in ("loss", "cost", "reward"):
@@ -107,7 +107,7 @@ def of_solution(solution: Any) -> xarray.Dataset:
     return xr.Dataset(variables, coordinates, said)
 
 
-def _keys(effort: Effort) -> dict[str, list[str]]:
+def effort_keys(effort: Effort) -> dict[str, list[str]]:
     """The variables of each control's effort: its name; with the number of its layer, where there is one for each."""
     keys: dict[str, list[str]] = {}
     for name, parts in effort.items():
