@@ -143,6 +143,7 @@ class Certificate:
     - `value`, `baseline_value`: V under it, and of the uncontrolled learner.
     - `optima`: of several starts, the value of each distinct optimum and how many starts reached it, the best first.
     - `explored`: how far other starts were tried where gradients are cheap; None if they were not.
+    - `finished`: the search met its tolerance, although the status is INTERRUPTED, as what came after it was.
     - `flow_value`: V as the learner's steps get ever shorter, extrapolated at this effort; None where it was not estimated.
 
     - `budgets`: what is known of each budget, a `Spending`.
@@ -160,6 +161,7 @@ class Certificate:
     examination: Examination | None = None
     budgets: tuple[Spending, ...] = ()
     explored: Explored | None = None
+    finished: bool = False
     flow_value: float | None = None
 
     @property
@@ -273,7 +275,7 @@ class Certificate:
         if self.flow_value is not None:
             text += f" In ever shorter steps it would be worth {self.flow_value:.8g}."
         if self.explored is not None:
-            text += f" {self.explored.in_words()}"
+            text += f" {self.explored.sentence}"
         return text + (f" {self.optima_in_words()}" if self.optima else "")
 
     def optima_in_words(self) -> str:
@@ -286,7 +288,7 @@ class Certificate:
 
     def _verdict(self) -> str:
         """What the effort is, in a few words."""
-        if not self.converged:
+        if not (self.converged or self.finished):
             return "NOT CONVERGED"
         if self.examination is None:
             return "Stationary"

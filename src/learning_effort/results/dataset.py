@@ -265,7 +265,8 @@ def _rollout(dataset: xarray.Dataset, kind: str) -> Rollout:
     loss, cost, reward = (_numbers(dataset, f"{name}_{kind}") for name in ("loss", "cost", "reward"))
     watched = json.loads(dataset.attrs.get("observables", "[]"))
     observables = {name: _numbers(dataset, f"{name}_{kind}") for name in watched}
-    return Rollout(_numbers(dataset, "time"), loss, cost, reward, weights, observables)
+    times, loss, cost, reward = (np.asarray(a, float) for a in (_numbers(dataset, "time"), loss, cost, reward))
+    return Rollout(times, loss, cost, reward, weights, observables)
 
 
 def _plain(stage: Stage) -> dict[str, Any]:

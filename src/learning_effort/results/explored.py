@@ -34,14 +34,14 @@ class Explored:
         best, second = (value - self.baseline_value for value, _ in self.optima[:2])
         return second / best if best > 0 else None
 
-    def in_words(self, own_steps: int | None = None) -> str:
-        """All of it in words; `own_steps`, the learner's own, if they are known."""
+    @property
+    def sentence(self) -> str:
+        """All of it in words."""
         if self.starts == 1:
             return "No other start was tried, so there may be better optima."
         reached = ", ".join(f"{value:.8g} ({count}×)" for value, count in self.optima)
         number = "one optimum" if len(self.optima) == 1 else f"{len(self.optima)} optima"
-        where = "" if own_steps == self.steps else f", in {self.steps:,} long steps"
-        text = f"{self.starts} starts ({self.gradients} gradients{where}) came to {number}: {reached}"
+        text = f"{self.starts} starts ({self.gradients} gradients over {self.steps:,} steps) came to {number}: {reached}"
         if self.unfinished:
             text += f"; {self.unfinished} were left on their way"
         if self.runner_up_share is not None:

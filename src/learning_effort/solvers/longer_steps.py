@@ -21,16 +21,19 @@ FEWEST_STEPS = 250
 #: What an effort is worth in long steps and in the learner's own may differ by this share; and the loss may rise, all rises
 #: together, by no more than this share of its range above what it does in its own: longer steps oscillate.
 ACCURACY = 0.02
+#: Where no steps are as accurate, those serve whose value differs by no more than this share: they lead near an optimum, too.
+ROUGHLY = 0.1
 
 
 def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[int, ...] = FACTORS) -> Problem | None:
-    """`problem` in the longest steps that serve, of those of `factors`, without control and under `effort`; None where there
-    are none, or the horizon is short."""
+    """`problem` in the longest steps that serve, of those of `factors`, without control and under `effort`; where none is
+    accurate, in the longest that are nearly so; None where there are none, or the horizon is short."""
     steps = problem.horizon.length
     if problem.horizon.used is not None or steps < SHORT:
         return None
     efforts = [None] if effort is None or is_neutral(problem, effort) else [None, effort]
     own: list[_Curve] = []
+    rough: Problem | None = None
     for factor in factors:
         if steps < factor * FEWEST_STEPS:
             continue
@@ -39,9 +42,12 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
             continue
         own = own or [_curve(problem, e) for e in efforts]
         given = (e if e is None else resampled(problem, coarse, e) for e in efforts)
-        if all(_alike(_curve(coarse, e, problem), exact) for e, exact in zip(given, own, strict=True)):
+        off = max(_apart(_curve(coarse, e, problem), exact) for e, exact in zip(given, own, strict=True))
+        if off <= ACCURACY:
             return coarse
-    return None
+        if off <= ROUGHLY and rough is None:
+            rough = coarse
+    return rough
 
 
 def baseline_loss(problem: Problem, variant: Problem) -> Float[np.ndarray, " n"]:
@@ -78,7 +84,7 @@ def _curve(problem: Problem, effort: Effort | None, longer: Problem | None = Non
         return _Curve(value, float(np.maximum(np.diff(loss), 0).sum()), float(np.ptp(loss)))
 
 
-def _alike(coarse: _Curve, exact: _Curve) -> bool:
-    """Whether long steps do what the learner's own do, to `ACCURACY`."""
-    accurate = abs(coarse.value - exact.value) <= ACCURACY * abs(exact.value)
-    return accurate and coarse.rises <= exact.rises + ACCURACY * exact.spread
+def _apart(coarse: _Curve, exact: _Curve) -> float:
+    """By what share the values of long steps and of the learner's own differ; infinite if the long ones oscillate."""
+    oscillate = not coarse.rises <= exact.rises + ACCURACY * exact.spread
+    return np.inf if oscillate else abs(coarse.value - exact.value) / abs(exact.value)

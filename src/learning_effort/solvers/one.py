@@ -89,7 +89,8 @@ def solve(
         problem.space.require_inside(effort)
         solution = searched(problem, method or CoarseToFine(search=search), effort, starts, Progress(progress, stop))
     if stop.requested and not solution.interrupted:
-        certificate = dataclasses.replace(solution.certificate, status=Status.INTERRUPTED)
+        finished = solution.certificate.converged
+        certificate = dataclasses.replace(solution.certificate, status=Status.INTERRUPTED, finished=finished)
         reason = f"Interrupted when the search was done. {solution.reason}"
         return dataclasses.replace(solution, certificate=certificate, reason=reason)
     return solution
