@@ -140,9 +140,10 @@ def searched(problem: Problem, method: Solver, effort: Effort, starts: int, repo
         for start in range(starts):
             report.start = f"start {start + 1} of {starts}, " if starts > 1 else ""
             from_here = effort if start == 0 else another_start(problem, effort, start)
+            if isinstance(method, CoarseToFine) and (start > 0 or problem.budget):
+                method = dataclasses.replace(method, search="none")  # once is enough; prices are found from where one is
             if problem.budget:
-                alone = dataclasses.replace(method, search="none") if isinstance(method, CoarseToFine) else method
-                outcomes.append(within_budgets(alone, problem, from_here, scale, report))
+                outcomes.append(within_budgets(method, problem, from_here, scale, report))
             else:
                 outcomes.append(method.run(problem, from_here, scale, report))
             check_found(problem, from_here, outcomes[-1])
@@ -159,6 +160,7 @@ def searched(problem: Problem, method: Solver, effort: Effort, starts: int, repo
     if starts > 1 and (outcomes[-1].stopped or len(outcomes) < starts):
         best = _in_time(best, len(outcomes), starts, report.stop.requested)
     gradients = sum(int(o.gradients[-1]) + o.elsewhere for o in outcomes)
+    best = best._replace(explored=outcomes[0].explored)
     several = distinct(problem, outcomes) if len(outcomes) > 1 else {}
     seconds, compiled = time.perf_counter() - begun, compiled_seconds() - compiled
     return solution_of(problem, best, method.name, gradients, seconds, compiled, baseline, budgets=budgets, **several)

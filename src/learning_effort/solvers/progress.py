@@ -62,7 +62,7 @@ class Progress:
 
         **Raises:** `Stopped` as when called.
         """
-        self._line.write(f"{self._name}: {where}, {gradients} gradients   best value {best:.9g}", gradients)
+        self._line.write(f"{self._name}: {where}, {gradients} gradients{self._left}   best value {best:.9g}", gradients)
         self.stop.check()
 
     def together(
@@ -102,8 +102,13 @@ class Progress:
         """The stage and how far it is, with the time left."""
         limit = "" if self._limit is None else f" of {self._limit}"
         at = f"iteration {iteration}" if gradients is None else f"gradient {gradients}{limit}"
+        return f"{self._name}: {at}{self._left}"
+
+    @property
+    def _left(self) -> str:
+        """The time left, if it is limited."""
         left = self.stop.seconds_left
-        return f"{self._name}: {at}" + ("" if left is None else f"   {left:.0f} s left")
+        return "" if left is None else f"   {left:.0f} s left"
 
     def _heard(self, iteration: int, value: float, residual: float) -> None:
         """There is something to keep now; the callable hears of it."""
