@@ -67,8 +67,8 @@ def test_the_published_curriculum_is_rounded_to_the_best_known_one(oracle):
     problem = curriculum()
     relaxed = np.append(o["share_optimum_relaxed"], 0.0)
     assert float(problem.value({"share": relaxed})) == pytest.approx(-float(o["terminal_share_optimum_relaxed"]), abs=1e-12)
-    found = whole(problem, {"share": relaxed}, None, 10_000)
-    assert found.rounded == pytest.approx(-0.1463436, abs=1e-6) and found.swaps > 0 and found.evaluations <= 10_000
+    found = whole(problem, {"share": relaxed}, None, 40_000)
+    assert found.rounded == pytest.approx(-0.1463436, abs=1e-6) and found.swaps > 0 and found.evaluations <= 40_000 and found.ended
     assert found.value >= -float(o["terminal_share_optimum_binary"]) - 5e-10
     assert (found.choice == 0).sum() == 120
 
@@ -84,7 +84,7 @@ def test_a_solution_tells_what_its_rounding_costs(oracle):
     assert rounded.relaxed_value == solution.value and rounded.loss_of_value == solution.value - rounded.value
     assert abs(rounded.loss_of_value) < 1e-6 < solution.value - solution.baseline_value
     assert rounded.before_swaps < rounded.value and rounded.spent == pytest.approx((6.0,), rel=1e-12)
-    assert rounded.evaluations <= 10_000
+    assert rounded.evaluations <= 20_000
     said = rounded.summary()
     assert "120" in said and f"{rounded.evaluations}" in said and rounded.sentence in said
     assert f"{rounded.value:.8g}" in rounded._repr_html_() and "swaps=" in repr(rounded)

@@ -168,25 +168,29 @@ def _alone(choice: Choice, samples: int) -> Moves:
 
 
 def _ranked(samples: WholeSamples, choice: Choice) -> tuple[Moves, bool]:
-    """Moves from a choice that keep within the budgets, those first that promise most to first order; and whether these are
-    all: changes of one update, and swaps of two."""
+    """Moves from a choice that keep within the budgets, changes of one update and swaps of two; and whether these are all.
+
+    First come the changes, and the swaps of the two updates that gain most by it, of the next two, and so on, many of which
+    can be made at once; then all others. Among these and among those the ones are first that promise most to first order.
+    """
     slopes = changes(samples.slopes(choice), choice)
-    number, complete = slopes.shape[1], True
-    found = [_alone(choice, number)]
+    number = slopes.shape[1]
+    most = int((RANKED // max(number * (number - 1) // 2, 1)) ** 0.5)
+    alone, complete = _alone(choice, number), True
+    found, later = [alone], [np.zeros(len(alone.first), bool)]
     for one in range(number):
         for other in range(one):
             # Updates that have the one and would get the other, and the other way round.
-            giving = [np.flatnonzero(choice == own) for own in (one, other)]
-            most = int((RANKED // (number * (number - 1) / 2)) ** 0.5)
-            complete &= all(part.size <= most for part in giving)
-            first, second = (
-                part[np.argsort(-slopes[part, to])[:most]] for part, to in zip(giving, (other, one), strict=True)
-            )
-            pairs = [side.ravel() for side in np.meshgrid(first, second)]
-            found.append(Moves(pairs[0], np.full(pairs[0].size, other), pairs[1], np.full(pairs[0].size, one)))
+            sides = [np.flatnonzero(choice == own) for own in (one, other)]
+            complete &= all(side.size <= most for side in sides)
+            best = [side[np.argsort(-slopes[side, to])[:most]] for side, to in zip(sides, (other, one), strict=True)]
+            first, second = (place.ravel() for place in np.indices([side.size for side in best]))
+            pairs = np.full(first.size, other), best[1][second], np.full(first.size, one)
+            found.append(Moves(best[0][first], *pairs))
+            later.append(first != second)
     moves = Moves(*(np.concatenate(fields) for fields in zip(*found, strict=True)))
-    moves = moves.some(samples.off_after(choice, moves) == 0)
-    return moves.some(np.argsort(-moves.worth(slopes), kind="stable")), complete
+    moves = moves.some(np.lexsort((-moves.worth(slopes), np.concatenate(later))))
+    return moves.some(samples.off_after(choice, moves) == 0), complete
 
 
 def _within_budgets(samples: WholeSamples, choice: Choice) -> Choice:

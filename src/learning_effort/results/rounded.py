@@ -59,7 +59,7 @@ class Rounded:
         cost = (
             f"Whole samples cost {loss:.3g} of value{share}."
             if loss >= 0
-            else f"Whole samples are worth {-loss:.3g} more than the solution, which is not the best of its optima."
+            else f"Whole samples are worth {-loss:.3g} more than the solution, which was not the best there is."
         )
         end = (
             "No swap of two updates, nor change of one, that budgets allow raises it."

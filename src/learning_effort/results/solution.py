@@ -184,7 +184,7 @@ class Solution:
 
         return plot_solution(self, ax, kind, others, labels)
 
-    def rounded(self, of: Given[str | None] = None, evaluations: Given[int] = 10_000) -> Rounded:
+    def rounded(self, of: Given[str | None] = None, evaluations: Given[int] = 20_000) -> Rounded:
         """The solution with one whole sample an update in place of shares (theory.md §7.10), within its budgets.
 
         A share is rounded to 0 or 1, and `le.Shares` to one part, so that sums over updates stay as near as can be. Then two
