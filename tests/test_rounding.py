@@ -68,7 +68,8 @@ def test_the_published_curriculum_is_rounded_to_the_best_known_one(oracle):
     relaxed = np.append(o["share_optimum_relaxed"], 0.0)
     assert float(problem.value({"share": relaxed})) == pytest.approx(-float(o["terminal_share_optimum_relaxed"]), abs=1e-12)
     found = whole(problem, {"share": relaxed}, None, 40_000)
-    assert found.rounded == pytest.approx(-0.1463436, abs=1e-6) and found.swaps > 0 and found.evaluations <= 40_000 and found.ended
+    assert found.rounded == pytest.approx(-0.1463436, abs=1e-6)
+    assert found.ended and found.swaps > 0 and found.evaluations <= 40_000
     assert found.value >= -float(o["terminal_share_optimum_binary"]) - 5e-10
     assert (found.choice == 0).sum() == 120
 
