@@ -53,7 +53,7 @@ def test_the_envelope_theorem_against_optima_solved_again(sensitivities, name):
 
 
 def test_every_number_is_named_and_plain(sensitivities):
-    assert set(sensitivities) == {*NUMBERS, "controls.gain.lower", "controls.gain.rest"}
+    assert set(sensitivities) == {*NUMBERS, "controls.gain.lower", "controls.gain.rest", "terminal_scale"}
     assert sensitivities["controls.gain.lower"] == 0.0
     assert all(isinstance(v, float) for n, v in sensitivities.items() if n != "learner.initial_weights.0")
     assert sensitivities["learner.initial_weights.0"].shape == (1, 1)

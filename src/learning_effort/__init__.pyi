@@ -12,6 +12,7 @@ from .analysis.flow_limit import FlowLimit as FlowLimit
 from .analysis.flow_limit import flow_limit as flow_limit
 from .analysis.frontier import Frontier as Frontier
 from .analysis.frontier import frontier as frontier
+from .analysis.implicit import implicit as implicit
 from .analysis.sensitivity import sensitivities as sensitivities
 from .analysis.simulation import Simulation as Simulation
 from .analysis.simulation import simulate as simulate

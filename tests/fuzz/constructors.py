@@ -81,6 +81,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "look_ahead": (le.look_ahead, {"problem": EACH_STEP, "horizons": [2]}),
     "load": (le.load, {"path": "/nonesuch/run.nc"}),
     "certify": (le.certify, {"solution": SOLUTION, "products": 3}),
+    "implicit": (le.implicit, {"solution": SOLUTION, "names": ["discount"], "of": "effort"}),
     "simulate": (le.simulate, {"problem": PROBLEM, "effort": EFFORT, "seeds": 1}),
     "Solution.save": (lambda path: SOLUTION.save(path), {"path": "/nonesuch/folder\0/run.nc"}),
 }

@@ -8,7 +8,6 @@ of V summed over the numbers held there.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -22,6 +21,7 @@ from ..problem.effort import Effort
 from ..problem.problem import Problem
 from ..results.solution import Solution
 from ..solvers.budgets import priced
+from .numbers import named_numbers
 
 
 def sensitivities(solution: Given[Solution]) -> dict[str, float | Float[np.ndarray, "..."]]:
@@ -43,13 +43,8 @@ def sensitivities(solution: Given[Solution]) -> dict[str, float | Float[np.ndarr
     problem = priced(problem, solution.certificate.budgets)
     effort = problem.check_effort(solution.effort)
     slopes = eqx.apply_updates(_slopes(problem, effort), _bounds(problem, effort))
-    found: dict[str, float | np.ndarray] = {}
-    for path, slope in jax.tree_util.tree_leaves_with_path(slopes):
-        name = _name(path, problem)
-        if name.startswith("horizon.") or ".start" in name or name.endswith((".price", ".stiffness")):
-            continue
-        found[name] = float(slope) if slope.ndim == 0 else np.asarray(slope)
-    return found
+    found = named_numbers(slopes, problem)
+    return {name: float(slope) if slope.ndim == 0 else np.asarray(slope) for name, slope in found.items()}
 
 
 def _bounds(problem: Problem, effort: Effort) -> Problem:
@@ -58,14 +53,6 @@ def _bounds(problem: Problem, effort: Effort) -> Problem:
     _, to_bounds = eqx.filter_vjp(lambda p: p.bounds(), problem)
     pulled = (jax.tree.map(jnp.multiply, gradient, at) for at in held(problem, effort, gradient))
     return to_bounds(tuple(pulled))[0]
-
-
-def _name(path: Any, problem: Problem) -> str:
-    """A number of the problem in words, from its place in the tree; controls by their names."""
-    words = [str(getattr(key, "name", getattr(key, "idx", getattr(key, "key", "")))) for key in path]
-    if words[0] == "controls":
-        words[1] = problem.controls[int(words[1])].name
-    return ".".join(words).removesuffix(".values")  # of what varies in time
 
 
 @eqx.filter_jit

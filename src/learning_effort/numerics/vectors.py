@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from jaxtyping import Float, PyTree
+from jaxtyping import Float, PyTree, Shaped
 
 
-def raveled(tree: PyTree) -> Float[np.ndarray, " n"]:
+def raveled(tree: PyTree) -> Shaped[np.ndarray, " n"]:
     """All numbers of a tree of arrays, in the order of its leaves."""
     return np.concatenate([np.ravel(np.asarray(leaf)) for leaf in jax.tree.leaves(tree)])
 
 
-def unraveled(vector: Float[np.ndarray, " n"], like: PyTree) -> PyTree:
+def unraveled(vector: Shaped[np.ndarray, " n"], like: PyTree) -> PyTree:
     """The tree whose numbers are `vector` and whose shapes are those of `like`; its arrays are views of it."""
     leaves, structure = jax.tree.flatten(like)
     ends = np.cumsum([leaf.size for leaf in leaves])

@@ -17,14 +17,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, PyTree
+from jaxtyping import Bool, Float, PyTree, Shaped
 
 from ..controls.base import Control
 from ..controls.knots import Knots
 from ..learners.base import Learner
 from ..numerics.lbfgs import Vector
 from ..numerics.vectors import unraveled
-from ..problem.effort import Effort
 from ..problem.problem import Problem
 
 #: Numbers of effort at K moments, p at each.
@@ -96,8 +95,8 @@ class CostCurvature:
 
 @eqx.filter_jit
 def _bent(
-    control: Control, learner: Learner, knots: Knots, efforts: Effort, directions: Effort
-) -> tuple[Effort, Effort]:
+    control: Control, learner: Learner, knots: Knots, efforts: PyTree, directions: PyTree
+) -> tuple[PyTree, PyTree]:
     """The gradient of the cost at each of the `knots`, and its Hessian there times a direction."""
 
     def slope(efforts):
@@ -106,7 +105,7 @@ def _bent(
     return jax.jvp(slope, (efforts,), (directions,))
 
 
-def _at_moments(tree: PyTree) -> Moments:
+def _at_moments(tree: PyTree) -> Shaped[np.ndarray, "K p"]:
     """All numbers at each moment side by side, from arrays (K, …)."""
     parts = [np.reshape(np.asarray(leaf), (leaf.shape[0], -1)) for leaf in jax.tree.leaves(tree)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
