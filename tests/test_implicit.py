@@ -206,6 +206,8 @@ def test_an_effort_that_is_no_optimum_is_refused():
         ("discount", {}, "must be a list"),
         ([], {}, "a number at least"),
         ([3], {}, "Got 3"),
+        ([["discount"]], {}, "must be one of"),
+        ([np.zeros(2)], {}, "must be one of"),
         (["discount"], {"of": "value"}, "'of' of implicit"),
     ],
 )

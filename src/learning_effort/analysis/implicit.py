@@ -94,13 +94,15 @@ def _places(problem: Problem, names: Any) -> dict[str, int]:
     given = members(names, "names", "implicit", "names of numbers, as le.sensitivities has them")
     if not given:
         raise LearningEffortError(f"The 'names' of implicit must name a number at least. There are {', '.join(known)}.")
+    found = {}
     for name in given:
-        if name not in known and isinstance(name, str) and name.split(".")[-1] in DISCRETE:
+        if isinstance(name, str) and name not in known and name.split(".")[-1] in DISCRETE:
             raise LearningEffortError(
                 f"'{name}' is a whole number or a choice: V jumps with it, and has no derivative. Compare solutions instead."
             )
-        choice(name, "names", "implicit", tuple(known))
-    return {name: known[name] for name in given}
+        chosen = choice(name, "names", "implicit", tuple(known))
+        found[chosen] = known[chosen]
+    return found
 
 
 def _require_room(problem: Problem, which: Places, of: str) -> None:
