@@ -59,6 +59,7 @@ MAKERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "InitialWeights": (controls.InitialWeights, {}),
     "LearningRate": (controls.LearningRate, {}),
     "MixtureControl": (controls.MixtureControl, {}),
+    "Shares": (controls.Shares, {}),
     "Exponential": (costs.Exponential, {}),
     "Linear": (costs.Linear, {}),
     "NormDeviation": (costs.NormDeviation, {}),
