@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Float
 
 
-def crossing(reward: Array | np.ndarray, baseline: Array | np.ndarray) -> int | None:
+def crossing(reward: Float[Any, " N"], baseline: Float[Any, " N"]) -> int | None:
     """The first step from which a reward (N,) that starts below the baseline's (N,) is above it; None if there is none."""
     ahead = reward > baseline
     return int(np.argmax(ahead)) if ahead.any() and not ahead[0] else None
