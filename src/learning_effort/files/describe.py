@@ -130,7 +130,10 @@ def rebuild(description: dict[str, Any] | None, array: Callable[[int], np.ndarra
                 raise LearningEffortError(f"The file names {given['class']}, which is no part of a problem that is known here.")
             return _made(owner, {name: decode(value) for name, value in given["fields"].items()})
         if "array" in given:
-            return jnp.asarray(array(given["array"]))
+            numbers = np.asarray(array(given["array"]))
+            if numbers.dtype.kind not in "fiub":
+                raise ValueError(f"an array of {numbers.dtype} is none of a problem's")
+            return jnp.asarray(numbers)
         for kind in (list, tuple):
             if kind.__name__ in given:
                 return kind(decode(v) for v in given[kind.__name__])
