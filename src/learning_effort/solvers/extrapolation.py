@@ -22,7 +22,7 @@ from .quasi_newton import evaluation
 FINER, LONG = 2, 8
 
 
-def extrapolation_weights(lengths: Sequence[float], length: float) -> Float[np.ndarray, " lengths"]:
+def extrapolation_weights(lengths: Sequence[int | float], length: int | float) -> Float[np.ndarray, " lengths"]:
     """The weights that combine values at several step `lengths` to what they would be at another `length` (Lagrange 1795).
 
     **Arguments:** `lengths`, different from each other; `length`, in the same units.
