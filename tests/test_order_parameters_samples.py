@@ -101,7 +101,7 @@ def test_the_autoencoder_needs_the_terms_that_the_published_objective_leaves_out
     exact, simulated = losses(learner("exact"), given, 40, 300, 32)
     published, _ = losses(learner("published"), given, 40, 300, 1)
     np.testing.assert_allclose(simulated[:, 0], exact[0], rtol=1e-12)
-    assert within_errors(exact, simulated, 3.5, 0.02)
+    assert within_errors(exact, simulated, 3.5, 0.03)
     assert not within_errors(published, simulated, 10, 0.1)
 
 
