@@ -27,8 +27,35 @@ ROUGHLY = 0.1
 
 def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[int, ...] = FACTORS) -> Problem | None:
     """`problem` in the longest steps that serve, of those of `factors`, without control and under `effort`; where none is
-    accurate and has room for the knots, in the longest that are nearly so; None where there are none, or the horizon is
-    short."""
+    accurate and has room for the knots, in the longest that are nearly so; None where there are none, or the horizon is short.
+    """
+    steps = problem.horizon.length
+    if problem.horizon.used is not None or steps < SHORT:
+        return None
+    efforts = [None] if effort is None or is_neutral(problem, effort) else [None, effort]
+    own: list[_Curve] = []
+    nearly: Problem | None = None
+    given = (c.knots or problem.horizon.knots or steps for c in problem.controls if not c.static)
+    knots = max((number for number in given if number < steps), default=0)
+    for factor in factors:
+        if steps < factor * FEWEST_STEPS:
+            continue
+        coarse = in_longer_steps(problem, factor)
+        if coarse is None:
+            continue
+        own = own or [_curve(problem, e) for e in efforts]
+        there = (e if e is None else resampled(problem, coarse, e) for e in efforts)
+        off = max(_apart(_curve(coarse, e, problem), exact) for e, exact in zip(there, own, strict=True))
+        if off <= ACCURACY and coarse.horizon.length >= knots:
+            return coarse
+        if off <= ROUGHLY and nearly is None:
+            nearly = coarse
+    return nearly
+
+
+def baseline_loss(problem: Problem, variant: Problem) -> Float[np.ndarray, " n"]:
+    """The loss of the learner of a `variant` of no more steps, left alone, from the compiled rollout of `problem`: going on
+    beyond the variant's end takes less time than compiling another."""
     whole = with_learner(problem, variant.learner).thinned_rollout(None, kept_steps(problem))
     return np.asarray(whole.loss)[: variant.horizon.length]
 
