@@ -138,6 +138,17 @@ def test_combined_steps_are_nearer_to_the_learners_own_than_each_alone():
     assert abs(model.flow_value(float(own)) - flow) < 0.05 * abs(float(own) - flow)
 
 
+def test_knots_that_the_longest_steps_hardly_see_are_not_combined():
+    """An effort that alternates from knot to knot would cost another share in steps of each length, without bound."""
+    combined = {}
+    for knots in (100, 101, 200):
+        problem = semantic(1600, knots)
+        combined[knots] = combined_steps(problem, in_longer_steps(problem, 8), problem.initial_effort()) is not None
+    assert combined == {100: True, 101: False, 200: False}
+    alternating = semantic(1600, None)  # one value a step: knots as many as long steps
+    assert combined_steps(alternating, in_longer_steps(alternating, 8), alternating.initial_effort()) is None
+
+
 def test_corrected_long_steps_reach_the_same_optimum_with_fewer_gradients(monkeypatch, long_steps):
     problem = semantic(1600, 8, learning_rate=5e-3, init_scale=0.2)
     corrected = le.solve(problem, search="none", progress=False)

@@ -63,11 +63,7 @@ def flow_limit(solution: Given[Solution]) -> FlowLimit:
         raise LearningEffortError("This solution has no problem to be solved again. Bind it with le.load(path, problem=…).")
     lengths, variants = _variants(problem)
     found = [_solved(problem, variant, solution.effort) for variant in variants]
-    weights, longest = extrapolation_weights(lengths, 0), lengths[-1]
-    if not all(longest % length == 0 for length in lengths):
-        shared = int(np.lcm.reduce(lengths))
-    else:
-        shared = longest
+    weights, shared = extrapolation_weights(lengths, 0), int(np.lcm.reduce(lengths))
 
     def limit(numbers):
         return np.tensordot(weights, np.stack([np.asarray(n) for n in numbers]), 1)

@@ -43,7 +43,7 @@ class Explored:
         number = "one optimum" if len(self.optima) == 1 else f"{len(self.optima)} optima"
         text = f"{self.starts} starts ({self.gradients} gradients over {self.steps:,} steps) came to {number}: {reached}"
         if self.unfinished:
-            text += f"; {self.unfinished} were left on their way"
+            text += f"; {self.unfinished} {'was' if self.unfinished == 1 else 'were'} left on the way"
         if self.runner_up_share is not None:
             text += f". The second best has {self.runner_up_share:.1%} of the gain"
         return f"{text}. There may be better ones."

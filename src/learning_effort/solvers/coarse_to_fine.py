@@ -106,8 +106,8 @@ class CoarseToFine:
         for place, way in enumerate(ways):
             if place >= self._taken and not way.may_lead_above(max(outcomes, key=_value)):
                 break
-            way = self._in_steps_between(problem, way, effort, progress)
-            outcomes.append(self._on_own_steps(problem, way, effort, scale, progress)._replace(begun=way.worth))
+            nearer = self._in_steps_between(problem, way, effort, progress)
+            outcomes.append(self._on_own_steps(problem, nearer, effort, scale, progress)._replace(begun=way.worth))
             if outcomes[-1].stopped:
                 break
         outcome = max(outcomes, key=_value)
@@ -186,7 +186,7 @@ class CoarseToFine:
         pairs = _spread_pairs(coarse, scale, between, between_scale, found.pairs)
         start = resampled(coarse, between, found.effort)
         nearer = self._in_long_steps(problem, between).run(between, start, between_scale, progress, pairs)
-        return _Way(between, between_scale, nearer._replace(stages=(*found.stages, *nearer.stages)), way.worth)
+        return _Way(between, between_scale, nearer._replace(stages=(*found.stages, *nearer.stages)))
 
     def _on_own_steps(
         self, problem: Problem, way: _Way, effort: Effort, scale: Effort, progress: Progress
@@ -206,7 +206,8 @@ class CoarseToFine:
         stage, progress.stage = f"long steps ({coarse.horizon.length})", OWN_STEPS
         knotted = problem if same_shapes(coarse, problem) else with_linear_knots_of(problem, coarse)
         found = found._replace(effort=resampled(coarse, knotted, found.effort))
-        better = _worth_of(problem, way) > _worth(problem, effort)
+        worth = _worth_of(problem, way)
+        better = worth > _worth(problem, effort)
         if found.stopped:
             kept = "the best effort so far is kept, and 1 gradient at the learner's own steps says what it is worth"
             made, allowed = int(found.gradients[-1]), progress.stop.max_seconds
@@ -220,9 +221,9 @@ class CoarseToFine:
             pairs = _spread_pairs(coarse, coarse_scale, problem, scale, found.pairs)
             model = combined_steps(problem, coarse, begun) if same_shapes(coarse, problem) else None
             if model is not None and pairs is not None:
-                return Corrected(problem, model, scale, self.fine, progress).run(begun, pairs)
+                return Corrected(problem, model, scale, self.fine, progress).run(begun, pairs, worth)
             return self.fine.run(problem, begun, scale, progress, pairs)
-        return self._knots_first(problem, coarse, knotted, found, scale, progress)
+        return self._knots_first(problem, coarse, knotted, found, worth, scale, progress)
 
     def _between(self, problem: Problem, effort: Effort, coarse: Problem, found: Outcome) -> Problem | None:
         """`problem` in steps between those of `coarse` and its own, if what was `found` there was hard to find."""
@@ -259,15 +260,23 @@ class CoarseToFine:
         )
 
     def _knots_first(
-        self, problem: Problem, coarse: Problem, knotted: Problem, found: Outcome, scale: Effort, progress: Progress
+        self,
+        problem: Problem,
+        coarse: Problem,
+        knotted: Problem,
+        found: Outcome,
+        worth: float,
+        scale: Effort,
+        progress: Progress,
     ) -> Outcome:
-        """From what was `found` in long steps, at the learner's own: on as many knots, then with one value a step."""
+        """From what was `found` in long steps, and is `worth` so much on knots at the learner's own: there, then with one value
+        a step."""
         knot_scale = metric(knotted, baseline_loss(problem, knotted))
         method = dataclasses.replace(self.fine, tolerance=max(KNOT_TOLERANCE, self.fine.tolerance))
         progress.stage = f"{OWN_STEPS}, on knots"
         model = combined_steps(problem, coarse, found.effort)
         if model is not None and found.pairs is not None:
-            first = Corrected(knotted, model, knot_scale, method, progress).run(found.effort, found.pairs)
+            first = Corrected(knotted, model, knot_scale, method, progress).run(found.effort, found.pairs, worth)
         else:
             first = method.run(knotted, found.effort, knot_scale, progress, found.pairs)
         begun, before = resampled(knotted, problem, first.effort), int(first.gradients[-1])

@@ -49,9 +49,10 @@ class Corrected:
     ):
         self._problem, self._model, self._scale, self._fine, self._progress = problem, model, scale, fine, progress
 
-    def run(self, effort: Effort, pairs: Pairs) -> Outcome:
-        """Ascend from `effort`; `pairs`, what is known of the curvature."""
-        here, pairs = self._climbed(effort, 0.0, 0.0, pairs)
+    def run(self, effort: Effort, pairs: Pairs, worth: float) -> Outcome:
+        """Ascend from `effort`, `worth` so much at the learner's own steps; `pairs`, what is known of the curvature."""
+        known = pairs
+        here, pairs = self._climbed(effort, 0.0, 0.0, known)
         self._progress.begin(self._fine.max_gradients)
         begun = time.perf_counter()
         courses: list[tuple[float, float, float]] = []
@@ -61,13 +62,18 @@ class Corrected:
             while True:
                 value, slope, residual = self._at(here)
                 made += 1
+                misled = not courses and not value >= worth - NOISE * abs(worth)
+                if misled:  # from the first: only where it began counts
+                    here, pairs = effort, known
+                    value, slope, residual = self._at(here)
+                    made += 1
                 if courses and not value > courses[-1][0] - NOISE * abs(value):
                     break
                 best, course = here, (value, residual, time.perf_counter() - begun)
                 courses.append(course)
                 self._progress(len(courses), value, residual, len(courses))
                 helped = len(courses) < 2 or residual <= HELPS * courses[-2][1]
-                if residual <= self._fine.tolerance or not helped or not np.isfinite(value):
+                if residual <= self._fine.tolerance or misled or not helped or not np.isfinite(value):
                     break
                 modelled = self._model(raveled(here))[1]
                 here, pairs = self._climbed(here, slope - modelled, residual, pairs)
@@ -95,11 +101,10 @@ class Corrected:
         tolerance = max(INNER * residual, BELOW * float(self._fine.tolerance)) if residual else MODEL_TOLERANCE
         solver = dataclasses.replace(self._fine, tolerance=tolerance, max_gradients=MOST)
         search = solver.search(self._model.variants[0], effort, self._scale, pairs)
-        while search.goes_on:
+        while search.goes_on and not self._progress.stop.due:  # what is found so far is then looked at, and kept
             asked = search.asked()
             value, slope = self._model(asked)
             search.told(value + float(np.sum(tilt * asked)), slope + tilt)
-            self._progress.stop.check()
         return unraveled(search.found, effort), search.pairs
 
     def _outcome(

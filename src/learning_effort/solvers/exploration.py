@@ -1,4 +1,4 @@
-"""Looking for a better optimum than the nearest, where gradients are cheap, within a stated number of them (theory.md §7).
+"""Looking for a better optimum than the nearest, where gradients are cheap, within a stated number of them (theory.md §7.7).
 
 Searches from other starts go on side by side, a few gradients at a time. One that has come to an optimum that is known is
 not followed any further; of the others the best goes on first. What a start is worth early does not tell where it leads, so
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
 from itertools import islice
 
 import jax
@@ -22,7 +23,7 @@ from ..results.explored import Explored
 from .box_search import BoxSearch
 from .outcome import Outcome
 from .progress import Progress
-from .quasi_newton import QuasiNewton, evaluation
+from .quasi_newton import Evaluation, QuasiNewton, evaluation
 from .starts import VALUE_TOLERANCE, distance
 from .structured_starts import Start, structured_starts
 
@@ -81,7 +82,7 @@ class Exploration:
         self._evaluate = evaluation([problem], effort)
         self._allowed, self.spent, self._baseline = allowed, 0, baseline
         self._clock = time.perf_counter()
-        self._optima: list[tuple[float, Effort, list[int]]] = [(float(found.value[-1]), found.effort, [0])]
+        self._optima: list[tuple[float, Effort]] = [(float(found.value[-1]), found.effort)]
         self._candidates: list[_Candidate] = []
         progress.begin()
         try:
@@ -117,47 +118,47 @@ class Exploration:
         """A few more gradients, and a look at where they led."""
         search = candidate.search
         assert search is not None  # it goes on
-        for _ in range(TURN):
-            if not search.goes_on:
-                break
-            search.told(*self._evaluate([search.asked()])[0])
+        for _ in self._turns(search, self._evaluate):
             candidate.seconds += [time.perf_counter() - self._clock] * (len(search.values) - len(candidate.seconds))
-            self.spent += 1
             candidate.value = search.values[-1]
             best = max(self._optima[0][0], *(c.value for c in self._candidates))
             self._progress.looking(f"{1 + len(self._candidates)} starts", self.spent, best)
         if np.isfinite(candidate.value):
             self._recognise(candidate)
 
+    def _turns(self, search: BoxSearch, evaluate: Evaluation) -> Iterator[None]:
+        """A turn of a search, after each of its gradients."""
+        for _ in range(TURN):
+            if not search.goes_on:
+                return
+            search.told(*evaluate([search.asked()])[0])
+            self.spent += 1
+            yield
+
     def _recognise(self, candidate: _Candidate) -> None:
         """Whether a search has come to an optimum that is known, or to a new one."""
         assert candidate.search is not None  # it has just gone on
         effort, done = self._effort(candidate), candidate.search.status is Status.CONVERGED
-        for number, (value, known, _) in enumerate(self._optima):
+        for number, (value, known) in enumerate(self._optima):
             far = distance(self._problem, effort, known)
             if far <= NEAR and candidate.value <= value + self._tolerance:
                 candidate.optimum, candidate.search = number, None  # its pairs take room
                 return
         if done:
             candidate.optimum = len(self._optima)
-            self._optima.append((candidate.value, effort, []))
+            self._optima.append((candidate.value, effort))
 
     @property
     def _tolerance(self) -> float:
         """By how much values of one optimum may differ."""
-        return VALUE_TOLERANCE * max(abs(value) for value, *_ in self._optima)
+        return VALUE_TOLERANCE * max(abs(value) for value, _ in self._optima)
 
     def _reached(self, start: Start) -> Effort:
         """Where a start begins in the problem: as it is, or where a turn in its variant leads."""
         if start.variant is None:
             return start.effort
         search = self._search(start.effort)
-        evaluate = evaluation([start.variant], self._like)
-        for _ in range(TURN):
-            if not search.goes_on:
-                break
-            search.told(*evaluate([search.asked()])[0])
-            self.spent += 1
+        for _ in self._turns(search, evaluation([start.variant], self._like)):
             self._progress.stop.check()
         return unraveled(search.found, self._like)
 
@@ -195,18 +196,18 @@ class Exploration:
 
     def record(self) -> Explored:
         """How far the search went."""
-        reached = [c.optimum for c in self._candidates]
         values: dict[int, list[float]] = {0: [self._optima[0][0]]}
         for candidate in self._candidates:
             if candidate.optimum is not None:
                 values.setdefault(candidate.optimum, []).append(candidate.value)
         optima = sorted(((max(self._optima[i][0], *of), len(of)) for i, of in values.items()), reverse=True)
         unfinished = [c.value for c in self._candidates if c.optimum is None]
+        reached = [value for value in unfinished if np.isfinite(value)]
         return Explored(
             starts=1 + len(self._candidates),
-            unfinished=sum(number is None for number in reached),
+            unfinished=len(unfinished),
             optima=tuple(optima),
-            best_unfinished=max(unfinished) if unfinished else None,
+            best_unfinished=max(reached) if reached else None,
             steps=self._problem.horizon.length,
             gradients=self.spent,
             baseline_value=self._baseline,

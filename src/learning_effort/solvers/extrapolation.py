@@ -67,11 +67,13 @@ def combined_steps(problem: Problem, coarse: Problem, like: Effort) -> CombinedS
     if finer is None:
         return None
     variants = [with_linear_knots_of(finer, coarse), coarse]
-    for variant in variants:
-        for control in variant.space.varying:
-            knots = variant.space.knots(control)
-            if knots.held and knots.steps % knots.number:
+    for control, finer_control in zip(coarse.space.varying, variants[0].space.varying, strict=True):
+        knots, finer_knots = coarse.space.knots(control), variants[0].space.knots(finer_control)
+        if knots.held and finer_knots.held:
+            if knots.steps % knots.number or finer_knots.steps % finer_knots.number:
                 return None
+        elif 2 * knots.number > knots.steps:  # an effort that alternates from knot to knot costs other shares at other lengths
+            return None
     return CombinedSteps(variants, lengths, like)
 
 

@@ -46,7 +46,7 @@ def longer_steps(problem: Problem, effort: Effort | None = None, factors: tuple[
         own = own or [_curve(problem, e) for e in efforts]
         there = (e if e is None else resampled(problem, coarse, e) for e in efforts)
         off = max(_apart(_curve(coarse, e, problem), exact) for e, exact in zip(there, own, strict=True))
-        if off <= ACCURACY and coarse.horizon.length >= knots:
+        if off <= ACCURACY and coarse.horizon.length >= 2 * knots:
             return coarse
         if off <= ROUGHLY and nearly is None:
             nearly = coarse

@@ -32,6 +32,9 @@ from .progress import Progress
 #: What a run keeps of each evaluation.
 TRACES = 3
 
+#: What gives V and its gradient, in one vector, of each of several problems at its effort.
+Evaluation = Callable[[list[Vector]], list[tuple[float, Vector]]]
+
 
 @dataclasses.dataclass(frozen=True)
 class QuasiNewton:
@@ -136,7 +139,7 @@ class QuasiNewton:
         }[status]
 
 
-def evaluation(problems: Sequence[Problem], like: Effort) -> Callable[[list[Vector]], list[tuple[float, Vector]]]:
+def evaluation(problems: Sequence[Problem], like: Effort) -> Evaluation:
     """What gives V and its gradient, in one vector, of each of the `problems` at its effort; their trees are that of `like`."""
     if len(problems) == 1:
 

@@ -1,4 +1,4 @@
-"""Where else to begin a search: starts with a structure, and random ones (theory.md §7).
+"""Where else to begin a search: starts with a structure, and random ones (theory.md §7.7).
 
 Each is a course of effort that somebody could mean: much or little throughout, early or late, on one layer or control, on what
 is being learned at one time, where effort is cheap, or one who looks further ahead or less far. None of them costs more than a
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..problem.effort import Effort
@@ -44,14 +45,21 @@ def structured_starts(problem: Problem, effort: Effort, gradient: Effort, scale:
     rng = np.random.default_rng(0)
     shapes = _Shapes(problem, effort, scale, value)
     ascent = jax.tree.map(lambda g, d: np.asarray(g) / np.asarray(d), gradient, scale)
-    yield shapes.start("random, throughout", lambda e: rng.uniform(-1, 1, e.shape))
+
+    def throughout() -> Start:
+        return shapes.start("random, throughout", lambda e: rng.uniform(-1, 1, e.shape))
+
+    def fading() -> Start:
+        return shapes.start("random, fading", lambda e: rng.uniform(-1, 1, e.shape), early=10 ** rng.uniform(-2, 0.5))
+
+    yield throughout()
     yield Start("where effort is cheap", effort, replaced(problem, reward_scale=problem.reward_scale * CHEAPER))
     if float(problem.discount) < 1:
-        yield Start("without discount", effort, replaced(problem, discount=np.ones(())))
+        yield Start("without discount", effort, replaced(problem, discount=jnp.ones(())))
     yield shapes.start("much throughout", np.ones_like)
-    yield shapes.start("random, fading", lambda e: rng.uniform(-1, 1, e.shape), early=10 ** rng.uniform(-2, 0.5))
+    yield fading()
     length = problem.horizon.length * float(problem.learner.step_size)
-    yield Start("with short sight", effort, replaced(problem, discount=np.exp(-1 / (SHORT_SIGHT * length))))
+    yield Start("with short sight", effort, replaced(problem, discount=jnp.asarray(np.exp(-1 / (SHORT_SIGHT * length)))))
     yield shapes.start("little throughout", lambda e: -np.ones_like(e))
     moments = _moments(problem, ascent)
     passed = [] if moments is None else [(share, moments(share)) for share in PASSED]
@@ -65,8 +73,8 @@ def structured_starts(problem: Problem, effort: Effort, gradient: Effort, scale:
     for share, moment in passed:
         yield shapes.along(f"a burst at {share:.0%} of the gradient", ascent, moment, burst=BURST)
     while True:
-        yield shapes.start("random, throughout", lambda e: rng.uniform(-1, 1, e.shape))
-        yield shapes.start("random, fading", lambda e: rng.uniform(-1, 1, e.shape), early=10 ** rng.uniform(-2, 0.5))
+        yield throughout()
+        yield fading()
 
 
 def _moments(problem: Problem, ascent: Effort) -> Callable[[float], float] | None:
